@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * insn-split: a QEMU plugin that counts the instructions of the hypervisor,
+ * of the guests' kernels and of the guests' programs.
+ *
+ * QEMU 7.2 tells a plugin no registers, so the address tells who executes:
+ * the hypervisor runs at HYPERVISOR_VA, kernels in the upper half, programs
+ * elsewhere. At each marker of the traffic tool (the no-op "movz xzr,
+ * #0xa0NN", see bench/nt/nt.c) one line of JSON is written with what was
+ * counted since the marker before:
+ *
+ *   {"mark": 2, "hypervisor": 123, "kernel": 456, "user": 78, "entries": 9}
+ *
+ * "entries" is how often the hypervisor was entered from a guest. A block of
+ * instructions that a trap cuts short is counted as a whole (below 1 %).
+ *
+ * Use: qemu-system-aarch64 ... -plugin insn-split.so,out=FILE
+ *
+ * Locking: none; for one emulated CPU, or -icount, which uses one thread.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The part of QEMU's plugin interface, version 1, that is used: Debian has no
+ * package with its header. */
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+typedef void plugin_tb_fn(uint64_t id, struct qemu_plugin_tb *tb);
+typedef void plugin_exec_fn(unsigned int cpu, void *data);
+
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, plugin_tb_fn *fn);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
+					  plugin_exec_fn *fn, int flags,
+					  void *data);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+					    plugin_exec_fn *fn, int flags,
+					    void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
+						 size_t index);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+
+#define PUBLIC __attribute__((visibility("default")))
+
+PUBLIC extern int qemu_plugin_version;
+PUBLIC int qemu_plugin_version = 1;
+PUBLIC int qemu_plugin_install(uint64_t id, const void *info, int argc,
+			       char **argv);
+
+#define HYPERVISOR_VA	UINT64_C(0x800000000000)
+#define HYPERVISOR_SIZE	UINT64_C(0x40000000)
+
+enum who { HYPERVISOR, KERNEL, USER, WHO_COUNT };
+
+static FILE *out;
+static uint64_t counted[WHO_COUNT];
+static uint64_t entries;
+static enum who last = USER;
+
+static enum who who_runs(uint64_t va)
+{
+	if (va >> 63) {
+		return KERNEL;
+	}
+	return va - HYPERVISOR_VA < HYPERVISOR_SIZE ? HYPERVISOR : USER;
+}
+
+/* What a block's callback must know fits its pointer: length and class. */
+static void block_runs(unsigned int cpu, void *data)
+{
+	uintptr_t packed = (uintptr_t)data;
+	enum who who = (enum who)(packed % WHO_COUNT);
+
+	(void)cpu;
+	counted[who] += packed / WHO_COUNT;
+	entries += who == HYPERVISOR && last != HYPERVISOR;
+	last = who;
+}
+
+static void marker_runs(unsigned int cpu, void *data)
+{
+	(void)cpu;
+	fprintf(out, "{\"mark\": %u, \"hypervisor\": %" PRIu64 ", \"kernel\": %"
+		PRIu64 ", \"user\": %" PRIu64 ", \"entries\": %" PRIu64 "}\n",
+		(unsigned int)(uintptr_t)data, counted[HYPERVISOR],
+		counted[KERNEL], counted[USER], entries);
+	fflush(out);
+	memset(counted, 0, sizeof(counted));
+	entries = 0;
+}
+
+/* NN of "movz xzr, #0xa0NN", 0 for every other instruction. */
+static unsigned int marker_of(const struct qemu_plugin_insn *insn)
+{
+	uint32_t word;
+
+	memcpy(&word, qemu_plugin_insn_data(insn), sizeof(word));
+	return (word & 0xffffe01f) == (0xd280001f | 0xa000 << 5) ?
+		(word >> 5) & 0xff : 0;
+}
+
+static void block_made(uint64_t id, struct qemu_plugin_tb *tb)
+{
+	size_t count = qemu_plugin_tb_n_insns(tb);
+	uintptr_t packed = count * WHO_COUNT +
+		who_runs(qemu_plugin_tb_vaddr(tb));
+
+	(void)id;
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, block_runs, 0, (void *)packed);
+	for (size_t i = 0; i < count; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		uintptr_t marker = marker_of(insn);
+
+		if (marker) {
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, marker_runs,
+							       0, (void *)marker);
+		}
+	}
+}
+
+PUBLIC int qemu_plugin_install(uint64_t id, const void *info, int argc,
+			       char **argv)
+{
+	(void)info;
+	for (int i = 0; i < argc; i++) {
+		if (!strncmp(argv[i], "out=", 4)) {
+			out = fopen(argv[i] + 4, "w");
+		}
+	}
+	if (!out) {
+		fprintf(stderr, "insn-split: needs out=FILE, to be written\n");
+		return -1;
+	}
+	qemu_plugin_register_vcpu_tb_trans_cb(id, block_made);
+	return 0;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a struct vm_spec to a tree after docs/vm-description.md, with libfdt's
+ * sequential functions. What has its default value isn't written.
+ */
+#include "describe.h"
+
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The writer; the first error stays and makes the rest do nothing. */
+struct tree {
+	void *fdt;
+	int err;
+};
+
+static void begin(struct tree *t, const char *name)
+{
+	if (t->err == 0) {
+		t->err = fdt_begin_node(t->fdt, name);
+	}
+}
+
+static void end(struct tree *t)
+{
+	if (t->err == 0) {
+		t->err = fdt_end_node(t->fdt);
+	}
+}
+
+static void bytes(struct tree *t, const char *name, const void *p, size_t len)
+{
+	if (t->err == 0) {
+		t->err = fdt_property(t->fdt, name, p, (int)len);
+	}
+}
+
+static void str(struct tree *t, const char *name, const char *s)
+{
+	bytes(t, name, s, strlen(s) + 1);
+}
+
+static void u32(struct tree *t, const char *name, uint32_t v)
+{
+	fdt32_t be = cpu_to_fdt32(v);
+
+	bytes(t, name, &be, sizeof(be));
+}
+
+static void u64(struct tree *t, const char *name, uint64_t v)
+{
+	fdt64_t be = cpu_to_fdt64(v);
+
+	bytes(t, name, &be, sizeof(be));
+}
+
+static void write_uuid(struct tree *t, const uint8_t *u)
+{
+	char s[37];
+	int at = 0;
+
+	for (int i = 0; i < 16; i++) {
+		at += sprintf(s + at, "%s%02x",
+			      i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			      u[i]);
+	}
+	str(t, "mv,uuid", s);
+}
+
+static void write_module(struct tree *t, const char *node,
+			 const struct vm_module *m, const char *bootargs)
+{
+	char compatible[64];
+	int len = snprintf(compatible, sizeof(compatible),
+			   "multiboot,%s%cmultiboot,module", node, 0);
+
+	if (m->name[0] == '\0') {
+		return;
+	}
+	begin(t, node);
+	bytes(t, "compatible", compatible, (size_t)len + 1);
+	str(t, "file", m->name);
+	if (bootargs != NULL) {
+		str(t, "bootargs", bootargs);
+	}
+	end(t);
+}
+
+static void write_vif(struct tree *t, const struct vm_vif_config *v,
+		      unsigned int index)
+{
+	fdt32_t trunk[VM_VLAN_TRUNK_MAX];
+	char node[16];
+
+	snprintf(node, sizeof(node), "vif%u", index);
+	begin(t, node);
+	str(t, "compatible", "mv,vif");
+	if (v->name[0] != '\0') {
+		str(t, "label", v->name);
+	}
+	if (v->has_mac) {
+		bytes(t, "local-mac-address", v->mac, 6);
+	}
+	if (v->mtu != VM_MTU_DEFAULT) {
+		u32(t, "mtu", v->mtu);
+	}
+	if (v->vlan != 0) {
+		u32(t, "vlan", v->vlan);
+	}
+	if (v->trunk_count != 0) {
+		for (unsigned int i = 0; i < v->trunk_count; i++) {
+			trunk[i] = cpu_to_fdt32(v->trunk[i]);
+		}
+		bytes(t, "vlan-trunk", trunk, v->trunk_count * 4);
+	}
+	if (v->queues != 0) {
+		u32(t, "queues", v->queues);
+	}
+	if (!v->spoof_check) {
+		bytes(t, "no-spoof-check", NULL, 0);
+	}
+	end(t);
+}
+
+static void write_sched(struct tree *t, const struct vm_config *vm)
+{
+	fdt32_t mask[VM_VCPU_MAX];
+
+	if (vm->weight == VM_WEIGHT_DEFAULT && vm->cap == 0 &&
+	    vm->pin[0] == 0) {
+		return;
+	}
+	begin(t, "sched");
+	str(t, "compatible", "mv,sched");
+	if (vm->weight != VM_WEIGHT_DEFAULT) {
+		u32(t, "weight", vm->weight);
+	}
+	if (vm->cap != 0) {
+		u32(t, "cap", vm->cap);
+	}
+	if (vm->pin[0] != 0) {
+		for (unsigned int i = 0; i < vm->vcpu_count; i++) {
+			mask[i] = cpu_to_fdt32((uint32_t)vm->pin[i]);
+		}
+		bytes(t, "cpu-mask", mask, vm->vcpu_count * 4);
+	}
+	end(t);
+}
+
+static void write_props(struct tree *t, const struct vm_spec *spec)
+{
+	const struct vm_config *vm = &spec->vm;
+
+	str(t, "compatible", "xen,domain");
+	str(t, "mv,name", vm->name);
+	if (spec->has_uuid) {
+		write_uuid(t, vm->uuid);
+	}
+	u64(t, "memory", vm->memory_kib);
+	u32(t, "cpus", vm->vcpu_count);
+	str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
+	str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
+	str(t, "mv,on-crash", vm_action_name(vm->on_crash));
+	if (vm->max_grant_frames != VM_GRANT_FRAMES_DEFAULT) {
+		u32(t, "max_grant_frames", vm->max_grant_frames);
+	}
+	if (vm->max_evtchn != VM_EVTCHN_DEFAULT) {
+		u32(t, "mv,max-event-channels", vm->max_evtchn);
+	}
+	if (vm->kaslr_seed) {
+		bytes(t, "mv,kaslr-seed", NULL, 0);
+	}
+}
+
+static void write_vm(struct tree *t, const struct vm_spec *spec)
+{
+	const struct vm_config *vm = &spec->vm;
+
+	begin(t, "vm");
+	write_props(t, spec);
+	write_module(t, "kernel", &vm->kernel, vm->bootargs);
+	write_module(t, "ramdisk", &vm->ramdisk, NULL);
+	for (unsigned int i = 0; i < vm->vif_count; i++) {
+		write_vif(t, &vm->vif[i], i);
+	}
+	write_sched(t, vm);
+	if (!vm->console) {
+		begin(t, "console");
+		str(t, "compatible", "mv,console");
+		str(t, "status", "disabled");
+		end(t);
+	}
+	end(t);
+}
+
+size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size)
+{
+	struct tree t = { .fdt = buf };
+
+	t.err = fdt_create(buf, (int)size);
+	if (t.err == 0) {
+		t.err = fdt_finish_reservemap(buf);
+	}
+	begin(&t, "");
+	begin(&t, "vms");
+	write_vm(&t, spec);
+	end(&t);
+	end(&t);
+	if (t.err == 0) {
+		t.err = fdt_finish(buf);
+	}
+	return t.err == 0 ? fdt_totalsize(buf) : 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Write a VM's description as the flattened tree that the hypervisor reads.
+ */
+#ifndef CLI_DESCRIBE_H
+#define CLI_DESCRIBE_H
+
+#include "xlcfg.h"
+
+/* Enough for the longest description. */
+#define DESCRIBE_SIZE	16384
+
+/*
+ * One tree with one VM; its modules are named by vm.kernel.name and
+ * vm.ramdisk.name ("": none). Returns the tree's size, or 0 when it doesn't
+ * fit into buf[0..size).
+ */
+size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical CPUs: interrupts, idling, kicks, firmware, the end.
+ */
+#include <arch/cpu.h>
+
+#include "dev/pl011.h"
+#include "kern/cpu.h"
+#include "kern/log.h"
+#include "lib/fmt.h"
+#include <arch/upcall.h>
+#include <asm/cpu.h>
+#include <asm/gic.h>
+#include <asm/layout.h>
+#include <asm/machine.h>
+#include <asm/mmu.h>
+#include <asm/trap.h>
+
+#define SGI_KICK	0U
+#define SGI_STOP	1U		/* after a panic */
+
+#define PSCI_SYSTEM_OFF	  0x84000008U
+#define PSCI_SYSTEM_RESET 0x84000009U
+
+extern char image_start[], text_end[], image_end[];
+extern const uint8_t build_id_start[], build_id_end[];
+
+int64_t smc_call(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
+int64_t hvc_call(uint64_t fn, uint64_t a, uint64_t b, uint64_t c);
+
+static const uint64_t *panic_regs;
+
+int64_t firmware_call(uint64_t fn, uint64_t a, uint64_t b, uint64_t c)
+{
+	return machine.psci == BOOT_PSCI_HVC ? hvc_call(fn, a, b, c) : smc_call(fn, a, b, c);
+}
+
+static void irq_one(uint32_t irq, struct arch_vcpu *v)
+{
+	switch (irq) {
+	case SGI_KICK:
+	case GIC_PPI_MAINTENANCE:
+		break;
+	case SGI_STOP:
+		arch_panic_halt();
+	case GIC_PPI_HYP_TIMER:
+		arch_alarm_set(UINT64_MAX);
+		cpu_notify(this_cpu(), CPU_TIMER);
+		break;
+	case GIC_PPI_VIRT_TIMER:
+		gic_eoi(irq);
+		if (v == NULL) {
+			gic_deactivate(irq);	/* a leftover of one that is gone */
+		} else {
+			vgic_inject_hw(v, irq, irq);
+		}
+		return;
+	default:
+		upcall_device_irq(irq);
+		break;
+	}
+	gic_eoi(irq);
+	gic_deactivate(irq);
+}
+
+void irq_handle(struct arch_vcpu *v)
+{
+	uint32_t irq;
+
+	while ((irq = gic_ack()) < GIC_SPURIOUS) {
+		irq_one(irq, v);
+	}
+}
+
+void arch_cpu_idle(void)
+{
+	/* Masked interrupts end WFI all the same. */
+	dsb(sy);
+	__asm__ volatile("wfi" ::: "memory");
+	irq_handle(NULL);
+}
+
+void arch_cpu_kick(unsigned int id)
+{
+	/* What the kick is about is visible before it arrives. */
+	dsb(ishst);
+	gic_send_sgi(machine.cpu_mpidr[id], SGI_KICK);
+}
+
+uint64_t arch_entropy(void)
+{
+	return sysreg_read(cntpct_el0) * 0x9e3779b97f4a7c15ULL;
+}
+
+void arch_console_putc(char c)
+{
+	pl011_putc(c);
+}
+
+void machine_panic_regs(const uint64_t *regs)
+{
+	panic_regs = regs;
+}
+
+static void print_registers(void (*line)(const char *text))
+{
+	char buf[120];
+
+	for (unsigned int i = 0; i < 32; i += 4) {
+		const uint64_t *r = &panic_regs[i];
+
+		fmt_buf(buf, sizeof(buf), "%s%-2u %016llx %016llx %016llx %016llx",
+			i == 28 ? "x28-30 sp " : "x", i, (unsigned long long)r[0],
+			(unsigned long long)r[1], (unsigned long long)r[2],
+			(unsigned long long)r[3]);
+		line(buf);
+	}
+}
+
+static void print_build_id(void (*line)(const char *text))
+{
+	char buf[64] = "build id ";
+	size_t n = 9;
+
+	/* An ELF note: three words, the name "GNU", then the id. */
+	for (const uint8_t *p = build_id_start + 16; p < build_id_end && n + 3 < sizeof(buf); p++) {
+		n += fmt_buf(buf + n, sizeof(buf) - n, "%02x", *p);
+	}
+	line(buf);
+}
+
+/* A frame record that can be read: on a CPU's stack or in the image. */
+static bool frame_ok(uint64_t fp)
+{
+	uint64_t in_stack = (fp - STACK_VA) % STACK_STRIDE;
+
+	if (fp % 16 != 0) {
+		return false;
+	}
+	if (fp >= (uint64_t)image_start && fp < (uint64_t)image_end) {
+		return true;
+	}
+	return fp >= STACK_VA && fp < STACK_VA + (uint64_t)cpu_count * STACK_STRIDE &&
+	       in_stack >= STACK_STRIDE - STACK_SIZE && in_stack <= STACK_STRIDE - 16;
+}
+
+void arch_backtrace(void (*line)(const char *text))
+{
+	const struct cpu *c = this_cpu();
+	uint64_t fp = (uint64_t)__builtin_frame_address(0);
+	char buf[80];
+
+	print_build_id(line);
+	fmt_buf(buf, sizeof(buf), "CPU %u, image at 0x%llx, addresses as in microvisor.elf",
+		c->id, (unsigned long long)mmu_image_base().v);
+	line(buf);
+	if (panic_regs != NULL) {
+		print_registers(line);
+		fmt_buf(buf, sizeof(buf), "  at %llx", (unsigned long long)sysreg_read(elr_el2));
+		line(buf);
+		fp = panic_regs[29];
+	}
+	for (unsigned int i = 0; i < 24 && frame_ok(fp); i++) {
+		const uint64_t *f = (const uint64_t *)fp;
+
+		fmt_buf(buf, sizeof(buf), "  from %llx", (unsigned long long)f[1]);
+		line(buf);
+		if (f[0] <= fp) {
+			break;
+		}
+		fp = f[0];
+	}
+}
+
+NORETURN void arch_panic_halt(void)
+{
+	static _Atomic uint32_t told;
+
+	/* The first one stops the others. */
+	if (atomic_exchange_explicit(&told, 1, memory_order_relaxed) == 0) {
+		for (unsigned int i = 0; i < cpu_count; i++) {
+			if (i != this_cpu()->id) {
+				gic_send_sgi(machine.cpu_mpidr[i], SGI_STOP);
+			}
+		}
+	}
+	for (;;) {
+		__asm__ volatile("wfi");
+	}
+}
+
+NORETURN void arch_reset(void)
+{
+	firmware_call(PSCI_SYSTEM_RESET, 0, 0, 0);
+	panic("the firmware did not reset the machine");
+}
+
+NORETURN void arch_poweroff(void)
+{
+	firmware_call(PSCI_SYSTEM_OFF, 0, 0, 0);
+	panic("the firmware did not power off the machine");
+}

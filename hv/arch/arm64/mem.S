@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * memcpy and memset without SIMD registers, which belong to the guest.
+ *
+ * A copy moves 64 bytes a round in 9 instructions: frames and pages are what
+ * the hypervisor copies most. Unaligned accesses to normal memory are allowed
+ * (SCTLR_EL2.A is 0), so only the tail needs smaller steps.
+ */
+	.text
+	.global	memcpy
+	.balign	64
+memcpy:
+	mov	x3, x0
+	subs	x2, x2, #64
+	b.lo	2f
+1:	ldp	x4, x5, [x1]
+	ldp	x6, x7, [x1, #16]
+	ldp	x8, x9, [x1, #32]
+	ldp	x10, x11, [x1, #48]
+	add	x1, x1, #64
+	subs	x2, x2, #64
+	stp	x4, x5, [x3]
+	stp	x6, x7, [x3, #16]
+	stp	x8, x9, [x3, #32]
+	stp	x10, x11, [x3, #48]
+	add	x3, x3, #64
+	b.hs	1b
+2:	tbz	x2, #5, 3f		// x2 is the rest minus 64: low bits are right
+	ldp	x4, x5, [x1], #16
+	ldp	x6, x7, [x1], #16
+	stp	x4, x5, [x3], #16
+	stp	x6, x7, [x3], #16
+3:	tbz	x2, #4, 4f
+	ldp	x4, x5, [x1], #16
+	stp	x4, x5, [x3], #16
+4:	tbz	x2, #3, 5f
+	ldr	x4, [x1], #8
+	str	x4, [x3], #8
+5:	tbz	x2, #2, 6f
+	ldr	w4, [x1], #4
+	str	w4, [x3], #4
+6:	tbz	x2, #1, 7f
+	ldrh	w4, [x1], #2
+	strh	w4, [x3], #2
+7:	tbz	x2, #0, 8f
+	ldrb	w4, [x1]
+	strb	w4, [x3]
+8:	ret
+
+	.global	memset
+	.balign	64
+memset:
+	mov	x3, x0
+	and	x1, x1, #0xff
+	cbnz	x1, 3f
+	// Zero: whole blocks by DC ZVA (64 bytes on every CPU that allows it).
+	cmp	x2, #256
+	b.lo	3f
+	mrs	x4, dczid_el0
+	cmp	x4, #4			// not prohibited, 64 bytes
+	b.ne	3f
+1:	tst	x3, #63
+	b.eq	2f
+	strb	wzr, [x3], #1
+	sub	x2, x2, #1
+	b	1b
+2:	subs	x2, x2, #64
+	b.lo	21f
+	dc	zva, x3
+	add	x3, x3, #64
+	b	2b
+21:	add	x2, x2, #64
+3:	orr	x1, x1, x1, lsl #8
+	orr	x1, x1, x1, lsl #16
+	orr	x1, x1, x1, lsl #32
+	subs	x2, x2, #16
+	b.lo	5f
+4:	stp	x1, x1, [x3], #16
+	subs	x2, x2, #16
+	b.hs	4b
+5:	tbz	x2, #3, 6f
+	str	x1, [x3], #8
+6:	tbz	x2, #2, 7f
+	str	w1, [x3], #4
+7:	tbz	x2, #1, 8f
+	strh	w1, [x3], #2
+8:	tbz	x2, #0, 9f
+	strb	w1, [x3]
+9:	ret

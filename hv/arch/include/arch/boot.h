@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The arch interface: what the port found at boot, and what a guest finds.
+ */
+#ifndef ARCH_BOOT_H
+#define ARCH_BOOT_H
+
+#include "lib/types.h"
+
+struct boot_info;			/* dev/fdt_boot.h */
+
+/* The machine's description; constant. */
+const struct boot_info *arch_boot_info(void);
+
+/* The machine's device tree, and how many bytes of it may be read. */
+const void *arch_boot_fdt(size_t *limit);
+
+/* Map registers; boot only; panics if it can't. */
+void *arch_map_device(hpa_t pa, uint64_t size);
+
+/* Deliver device interrupt `irq` to CPU 0: upcall_device_irq(). */
+void arch_irq_enable(unsigned int irq);
+
+/* Go on as the loaded vCPU (this_cpu()->frame). */
+NORETURN void arch_enter(void);
+
+/* What the port's tables for a guest need to know. */
+struct arch_guest_boot {
+	gpa_t ram_base[2];
+	uint64_t ram_size[2];		/* 0: no such bank */
+	unsigned int vcpu_count;
+	gpa_t initrd_base;
+	uint64_t initrd_size;		/* 0: none */
+	const char *bootargs;
+	bool has_kaslr_seed;
+	uint64_t kaslr_seed;
+};
+
+/* Most bytes that arch_guest_tables() writes. */
+#define ARCH_GUEST_TABLES_MAX 8192U
+
+/*
+ * Write the tables that tell a guest what it has (a device tree). 0, -ENOSPC,
+ * -EINVAL.
+ */
+MUST_CHECK int arch_guest_tables(void *buf, size_t size, const struct arch_guest_boot *b);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The arch interface: physical CPUs.
+ *
+ * <asm/cpu.h> of each port gives, as inline functions:
+ *   struct cpu *this_cpu(void)	the running CPU's structure (kern/cpu.h)
+ *   void arch_relax(void)	a hint in every spin loop (must let another CPU
+ *				run where CPUs share an emulator thread)
+ *   void arch_prefetch(const void *)
+ *   void *hpa_to_va(hpa_t), hpa_t va_to_hpa(const void *)
+ *				RAM through the hypervisor's own map of it
+ *
+ * The hypervisor runs with interrupts masked; it takes them only from a guest
+ * or in arch_cpu_idle(). So nothing here or above needs interrupt-safe locks.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "lib/types.h"
+#include <asm/cpu.h>
+
+/* Start CPU `id`, which then runs cpu_main(). 0 or -EIO. Boot CPU only. */
+MUST_CHECK int arch_cpu_start(unsigned int id);
+
+/*
+ * Sleep until an interrupt comes and take it; may return without one. A kick
+ * sent after the caller last looked at its reasons to sleep ends the sleep.
+ */
+void arch_cpu_idle(void);
+
+/* Make CPU `id` leave its guest or its sleep. Any CPU, any lock held. */
+void arch_cpu_kick(unsigned int id);
+
+/* Time since boot in ns; the same on all CPUs; never goes back. */
+uint64_t arch_now(void);
+
+/*
+ * Have this CPU leave its guest or its sleep at `ns` (arch_now() time);
+ * UINT64_MAX means never. Replaces the last setting.
+ */
+void arch_alarm_set(uint64_t ns);
+
+/* Random or at least hard to guess bits, for hash seeds. */
+uint64_t arch_entropy(void);
+
+/* Write one byte to the boot console, waiting for room. */
+void arch_console_putc(char c);
+
+/* The end of a panic: registers and backtrace, then halts for good. */
+NORETURN void arch_panic_halt(void);
+void arch_backtrace(void (*line)(const char *text));
+
+NORETURN void arch_reset(void);
+NORETURN void arch_poweroff(void);
+
+#endif

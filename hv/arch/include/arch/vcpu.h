@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The arch interface: domains and vCPUs.
+ *
+ * struct vcpu and struct domain (vm/domain.h) hold the port's struct arch_vcpu
+ * and struct arch_domain (<asm/vcpu.h>) by value as their first members. The
+ * port knows only its own part; calls up go through <arch/upcall.h>.
+ */
+#ifndef ARCH_VCPU_H
+#define ARCH_VCPU_H
+
+#include "lib/types.h"
+#include <asm/vcpu.h>
+
+/*
+ * Prepare a domain whose stage-2 root table is at `root`. `vcpu_count` vCPUs
+ * will follow. Memory comes from mem/heap.h. 0, -ENOMEM, -ENOSPC (no free
+ * hardware tag).
+ */
+MUST_CHECK int arch_domain_init(struct arch_domain *d, hpa_t root,
+				unsigned int vcpu_count);
+/* No vCPU of the domain runs or will run. Safe after a failed init. */
+void arch_domain_fini(struct arch_domain *d);
+
+/* vCPU `id` of `d`; off, with reset registers. */
+MUST_CHECK int arch_vcpu_init(struct arch_vcpu *v, struct arch_domain *d,
+			      unsigned int id);
+void arch_vcpu_fini(struct arch_vcpu *v);
+
+/*
+ * Set the registers for a start at guest physical address `entry` with `arg`
+ * in the first argument register. The vCPU is not running. `secondary` tells
+ * a CPU that the guest started itself from the boot CPU.
+ */
+void arch_vcpu_reset(struct arch_vcpu *v, gpa_t entry, uint64_t arg);
+
+/* Raise the event-channel upcall. Any CPU, any state; locks may be held. */
+void arch_vcpu_upcall(struct arch_vcpu *v);
+
+/*
+ * True if an interrupt waits that would end the guest's wait-for-interrupt.
+ * Also arranges that a guest timer wakes the vCPU while it is off the CPU:
+ * *wake is the arch_now() time of its next timer, or UINT64_MAX.
+ */
+bool arch_vcpu_wake_pending(struct arch_vcpu *v, uint64_t *wake);
+
+/*
+ * Save prev's registers and load next's, on this CPU; either may be NULL. Sets
+ * this_cpu()->frame.
+ */
+void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next);
+
+/*
+ * Guest virtual address of the running vCPU to a machine address, as the
+ * guest's kernel could access it. 0 or -EFAULT.
+ */
+MUST_CHECK int arch_guest_va(struct arch_vcpu *v, uint64_t va, bool write,
+			     hpa_t *out);
+
+/* Print the vCPU's registers through `line`. */
+void arch_vcpu_dump(struct arch_vcpu *v, void (*line)(const char *text));
+
+/*
+ * Where the guest's fixed areas are, for the domain builder.
+ */
+struct arch_guest_map {
+	gpa_t ram_base[2];	/* banks, in order of use */
+	uint64_t ram_size[2];	/* most bytes in each */
+	gpa_t grant_base;	/* grant-table region */
+	gpa_t console_page;
+	gpa_t xenstore_page;
+};
+
+const struct arch_guest_map *arch_guest_map(void);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order in which everything starts; the only module that knows all others.
+ */
+#include "init/init.h"
+
+#include "dev/fdt_boot.h"
+#include "dev/fdt_lib.h"
+#include "dev/pl011.h"
+#include "kern/cpu.h"
+#include "kern/log.h"
+#include "kern/sched.h"
+#include "mem/frame.h"
+#include "mem/heap.h"
+#include "mgmt/prompt.h"
+#include "net/net.h"
+#include "vm/bundle.h"
+#include "vm/console.h"
+#include "vm/mux.h"
+#include "vm/vm.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "xen/shared.h"
+#include "xenstore/xenstore.h"
+#include <arch/boot.h>
+#include <arch/upcall.h>
+
+#define VERSION "0.1"
+
+static const struct uart_ops uart = {
+	.putc = pl011_putc, .getc = pl011_getc, .can_put = pl011_can_put,
+};
+
+void upcall_device_irq(unsigned int irq)
+{
+	if (irq == arch_boot_info()->uart_irq) {
+		pl011_ack();
+		mux_uart_irq();
+	}
+}
+
+static void cpus_start(const struct boot_info *m)
+{
+	for (unsigned int i = 1; i < m->cpu_count; i++) {
+		cpu_init(i);
+		if (arch_cpu_start(i) != 0) {
+			log_error("cpu", "CPU %u (MPIDR 0x%llx) did not start", i,
+				  (unsigned long long)m->cpu_mpidr[i]);
+			break;
+		}
+		cpu_count = i + 1;
+	}
+	if (m->cpu_dropped != 0) {
+		log_warn("cpu", "%u CPUs are not used (most are %u)", m->cpu_dropped, CPU_MAX);
+	}
+}
+
+static void diag_line(void *ctx, enum vmdesc_severity severity, const char *text)
+{
+	(void)ctx;
+	log_write(severity == VMDESC_ERROR ? LOG_ERROR : LOG_WARN, "vm", "%s", text);
+}
+
+static int module_memory(void *ctx, hpa_t base, uint64_t size, const void **data)
+{
+	if (!fdt_boot_is_ram(ctx, base, size)) {
+		return -EFAULT;
+	}
+	*data = hpa_to_va(base);
+	return 0;
+}
+
+static void descriptions_read(struct vmdesc_set *set, struct vmdesc_diag *diag)
+{
+	const struct boot_info *m = arch_boot_info();
+	struct vmdesc_source in_ram = { .memory = module_memory, .ctx = (void *)(uintptr_t)m };
+	static struct bundle bundle;
+	size_t limit;
+	const void *fdt = arch_boot_fdt(&limit);
+
+	vmdesc_add_tree(set, fdt, limit, "device tree", &in_ram, diag);
+	if (m->has_initrd) {
+		if (bundle_open(&bundle, hpa_to_va(m->initrd_base), m->initrd_size) != 0) {
+			log_error("vm", "the boot bundle can't be used: %s", bundle.problem);
+		} else {
+			if (bundle.truncated) {
+				log_error("vm", "the boot bundle is cut off: %s",
+					  bundle.problem != NULL ? bundle.problem : "no end mark");
+			}
+			vmdesc_add_bundle(set, &bundle, diag);
+		}
+	}
+	vmdesc_check_all(set, diag);
+}
+
+#define BOOT_VMS_MAX 128U
+
+void vms_start(void)
+{
+	struct vmdesc_set set = { .capacity = BOOT_VMS_MAX };
+	struct vmdesc_diag diag = { .line = diag_line };
+	unsigned int started = 0;
+
+	set.vms = heap_alloc(BOOT_VMS_MAX * sizeof(*set.vms));
+	if (set.vms == NULL) {
+		log_error("vm", "no memory to read the descriptions");
+		return;
+	}
+	descriptions_read(&set, &diag);
+	for (unsigned int i = 0; i < set.count; i++) {
+		struct vm *vm;
+		int err = vm_add(&set.vms[i], &vm);
+
+		if (err == 0) {
+			err = vm_start(vm);
+		}
+		if (err == 0) {
+			started++;
+		} else {
+			log_error("vm", "%s: not started (error %d)", set.vms[i].name, -err);
+		}
+	}
+	heap_free(set.vms);
+	log_notice("vm", "%u of %u VMs are being started, %u errors in descriptions", started,
+		   set.count, diag.errors);
+}
+
+NORETURN void upcall_cpu_main(void)
+{
+	/* Nothing is loaded yet: the exit path finds the first vCPU. */
+	cpu_resume();
+	arch_enter();
+}
+
+static void banner(const struct boot_info *m)
+{
+	log_notice("boot", "Microvisor " VERSION " on %s, %u CPUs", m->model, m->cpu_count);
+	log_notice("boot", "%llu MiB RAM, %llu MiB free",
+		   (unsigned long long)(frame_total_count() >> 8),
+		   (unsigned long long)(frame_free_count() >> 8));
+}
+
+NORETURN void upcall_boot(void)
+{
+	const struct boot_info *m = arch_boot_info();
+	int err;
+
+	sched_init();
+	mux_init(&uart);
+	log_set_sink(mux_log);
+	banner(m);
+	evtchn_init();
+	grant_init();
+	console_init();
+	xenstore_init();
+	devices_init();
+	err = net_init();
+	if (err != 0) {
+		panic("the switch could not be made (error %d)", err);
+	}
+	vcpu_switch_hook = runstate_update;
+	prompt_init();
+	if (m->has_uart) {
+		pl011_enable_rx_irq();
+		arch_irq_enable(m->uart_irq);
+	}
+	cpus_start(m);
+	vms_start();
+	upcall_cpu_main();
+}

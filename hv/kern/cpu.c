@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical CPUs and the exit path.
+ */
+#include "kern/cpu.h"
+
+#include "kern/quiesce.h"
+#include "kern/sched.h"
+#include "kern/timer.h"
+#include "kern/work.h"
+
+struct cpu cpus[CPU_MAX];
+unsigned int cpu_count = 1;
+
+/* The exit from a guest that it causes is all that is wanted. */
+static void late_timer_fn(struct timer *t)
+{
+	(void)t;
+}
+
+static void slice_timer_fn(struct timer *t)
+{
+	(void)t;
+	cpu_notify(this_cpu(), CPU_RESCHED);
+}
+
+void cpu_init(unsigned int id)
+{
+	struct cpu *c = &cpus[id];
+
+	*c = (struct cpu){ .id = id, .alarm = UINT64_MAX };
+	spin_init(&c->timer_lock, LOCK_TIMER);
+	list_init(&c->timers);
+	list_init(&c->work);
+	list_init(&c->work_late);
+	list_init(&c->work_late_new);
+	timer_init(&c->late_timer, late_timer_fn);
+	timer_init(&c->slice_timer, slice_timer_fn);
+	atomic_store_explicit(&c->pending, CPU_RESCHED, memory_order_relaxed);
+}
+
+void cpu_notify(struct cpu *c, uint32_t reasons)
+{
+	/* Release: what the reasons are about is visible to cpu_service(). */
+	uint32_t old = atomic_fetch_or_explicit(&c->pending, reasons, memory_order_acq_rel);
+
+	if (c != this_cpu() && (old & reasons) != reasons) {
+		arch_cpu_kick(c->id);
+	}
+}
+
+bool cpu_service(void)
+{
+	struct cpu *c = this_cpu();
+	/* Pairs with the release in cpu_notify(). */
+	uint32_t p = atomic_exchange_explicit(&c->pending, 0, memory_order_acq_rel);
+
+	if (p & CPU_TIMER) {
+		timers_run();
+	}
+	if (p & CPU_LATE) {
+		work_run_late();
+	}
+	if (p & CPU_WORK) {
+		work_run();
+	}
+	if (p & CPU_QUIESCE) {
+		quiesce_pass();
+	}
+	/* A timer or work may just have asked for it. */
+	p |= atomic_fetch_and_explicit(&c->pending, ~CPU_RESCHED, memory_order_acq_rel);
+	if ((p & CPU_RESCHED) || c->current == NULL) {
+		struct sched_unit *prev = c->current;
+		struct sched_unit *next = sched_pick();
+
+		if (next != prev) {
+			vcpu_switch(prev, next);
+			c->current = next;
+			if (prev != NULL) {
+				sched_switched(prev);
+			}
+		}
+	}
+	p = atomic_load_explicit(&c->pending, memory_order_relaxed);
+	return c->current != NULL && (p & ~CPU_LATE) == 0;
+}
+
+void cpu_resume(void)
+{
+	struct cpu *c = this_cpu();
+
+	while (!cpu_service()) {
+		if (c->current != NULL) {
+			continue;
+		}
+		work_run_idle();
+		if (atomic_load_explicit(&c->pending, memory_order_acquire) == 0) {
+			uint64_t start = arch_now();
+
+			arch_cpu_idle();
+			c->idle_ns += arch_now() - start;
+		}
+	}
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Spin locks with ranks.
+ *
+ * A CPU takes locks in rising rank only; debug and host builds check it.
+ * Interrupts are masked in the hypervisor, so there is one kind of lock.
+ * A lock is never held into a guest, while waiting, or over a call into
+ * another module's callback. docs/locking.md explains the order.
+ */
+#ifndef KERN_LOCK_H
+#define KERN_LOCK_H
+
+#include <stdatomic.h>
+
+#include "lib/types.h"
+#include <arch/cpu.h>
+
+enum lock_rank {
+	LOCK_NONE,
+	LOCK_DOMAIN_LIST,	/* the list of domains */
+	LOCK_DOMAIN,		/* a domain's life cycle */
+	LOCK_XENBUS,		/* a PV device's state machine */
+	LOCK_XENSTORE,		/* the whole store */
+	LOCK_NET_CONFIG,	/* ports, VLANs */
+	LOCK_NET_TX,		/* a vif queue, frames from the guest */
+	LOCK_NET_FDB,
+	LOCK_NET_RX,		/* a vif queue, frames to the guest */
+	LOCK_CONSOLE,		/* a PV console's rings */
+	LOCK_EVTCHN,		/* a domain's event-channel table */
+	LOCK_GRANT,		/* a domain's grant table */
+	LOCK_P2M,		/* a domain's stage-2 tables */
+	LOCK_VIRQ,		/* a vCPU's or domain's virtual interrupts */
+	LOCK_HEAP,
+	LOCK_FRAME,
+	LOCK_SCHED,
+	LOCK_TIMER,		/* a CPU's timers */
+	LOCK_QUIESCE,
+	LOCK_LOG,
+	LOCK_UART,
+};
+
+struct spinlock {
+	_Atomic uint32_t next;		/* the next ticket */
+	_Atomic uint32_t owner;		/* the ticket that may enter */
+	enum lock_rank rank;
+};
+
+#define SPINLOCK_INIT(r) { .rank = (r) }
+
+static inline void spin_init(struct spinlock *l, enum lock_rank rank)
+{
+	atomic_init(&l->next, 0);
+	atomic_init(&l->owner, 0);
+	l->rank = rank;
+}
+
+#ifdef LOCK_CHECK
+void lock_check_take(const struct spinlock *l, bool try);
+void lock_check_drop(const struct spinlock *l);
+#else
+static inline void lock_check_take(const struct spinlock *l, bool try)
+{
+	(void)l;
+	(void)try;
+}
+
+static inline void lock_check_drop(const struct spinlock *l)
+{
+	(void)l;
+}
+#endif
+
+static inline void spin_lock(struct spinlock *l)
+{
+	uint32_t ticket;
+
+	lock_check_take(l, false);
+	ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
+	/* Pairs with the release in spin_unlock. */
+	while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket) {
+		arch_relax();
+	}
+}
+
+static inline bool spin_trylock(struct spinlock *l)
+{
+	uint32_t owner = atomic_load_explicit(&l->owner, memory_order_acquire);
+	uint32_t expected = owner;
+
+	if (!atomic_compare_exchange_strong_explicit(&l->next, &expected, owner + 1,
+						     memory_order_acquire,
+						     memory_order_relaxed)) {
+		return false;
+	}
+	lock_check_take(l, true);
+	return true;
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	uint32_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
+
+	lock_check_drop(l);
+	atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+}
+
+static inline bool spin_is_locked(struct spinlock *l)
+{
+	return atomic_load_explicit(&l->owner, memory_order_relaxed) !=
+	       atomic_load_explicit(&l->next, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler. See kern/sched.h.
+ *
+ * Virtual time: a unit's vtime grows by its run time times 256 / weight. The
+ * queue is ordered by vtime and the smallest runs first. A unit that slept is
+ * moved up to the floor (the vtime of the last one chosen) less a small
+ * credit, so sleeping saves nothing up.
+ *
+ * Locking: `lock` guards everything here, each unit's fields and the
+ * slice fields of each CPU.
+ * Invariants: a unit is in the queue if and only if its state is QUEUED; at
+ * most one CPU has it as current.
+ */
+#include "kern/sched.h"
+
+#include "kern/cpu.h"
+#include "kern/lock.h"
+#include "lib/bits.h"
+
+#define WAKE_CREDIT_NS 1000000ULL
+
+static struct spinlock lock = SPINLOCK_INIT(LOCK_SCHED);
+static struct list queue = LIST_INIT(queue);
+static uint64_t floor_vtime;
+static uint64_t idle_mask;		/* CPUs that found nothing to run */
+
+void sched_init(void)
+{
+	list_init(&queue);
+	floor_vtime = 0;
+	idle_mask = 0;
+}
+
+static unsigned int run_state(const struct sched_unit *u)
+{
+	static const uint8_t map[] = {
+		[SCHED_BLOCKED] = RUN_BLOCKED,
+		[SCHED_QUEUED] = RUN_RUNNABLE,
+		[SCHED_RUNNING] = RUN_RUNNING,
+		[SCHED_THROTTLED] = RUN_RUNNABLE,
+		[SCHED_OFF] = RUN_OFFLINE,
+	};
+
+	return map[u->state];
+}
+
+static void set_state_locked(struct sched_unit *u, enum sched_state s, uint64_t now)
+{
+	u->state_ns[run_state(u)] += now - u->since;
+	u->since = now;
+	u->state = s;
+}
+
+static uint64_t weighted(const struct sched_unit *u, uint64_t ns)
+{
+	if (u->weight == SCHED_WEIGHT_DEFAULT) {
+		return ns;
+	}
+	return ns * SCHED_WEIGHT_DEFAULT / u->weight;
+}
+
+static bool capped(const struct sched_unit *u)
+{
+	return u->cap != 0 &&
+	       u->period_ns >= SCHED_CAP_PERIOD_NS / 100 * u->cap;
+}
+
+/* Charge the run time up to now; u is RUNNING. */
+static void charge_locked(struct sched_unit *u, uint64_t now)
+{
+	uint64_t ns = now - u->charged;
+
+	u->charged = now;
+	u->vtime += weighted(u, ns);
+	if (u->cap != 0) {
+		if (now - u->period_start >= SCHED_CAP_PERIOD_NS) {
+			/* What was overrun is taken from the new period. */
+			uint64_t quota = SCHED_CAP_PERIOD_NS / 100 * u->cap;
+
+			u->period_ns = u->period_ns > quota ? u->period_ns - quota : 0;
+			u->period_start = now;
+		}
+		u->period_ns += ns;
+	}
+}
+
+static void enqueue_locked(struct sched_unit *u, uint64_t now)
+{
+	struct sched_unit *pos;
+
+	set_state_locked(u, SCHED_QUEUED, now);
+	list_for_each(pos, &queue, node) {
+		if (pos->vtime > u->vtime) {
+			break;
+		}
+	}
+	list_insert_before(&pos->node, &u->node);
+}
+
+static bool may_run_on(const struct sched_unit *u, const struct cpu *c)
+{
+	return bitmap_test(&u->cpu_mask, c->id) && (!u->on_cpu || u->cpu == c);
+}
+
+/* The CPU to be told that `u` was queued, or NULL if it can wait. */
+static struct cpu *choose_cpu_locked(const struct sched_unit *u, uint64_t now)
+{
+	uint64_t idle = idle_mask & u->cpu_mask;
+	struct cpu *worst = NULL;
+	uint64_t worst_vtime = 0;
+
+	if (u->on_cpu) {
+		/* Its state is still on that CPU. */
+		return u->cpu;
+	}
+	if (idle != 0) {
+		if (u->cpu != NULL && bitmap_test(&idle, u->cpu->id)) {
+			return u->cpu;
+		}
+		return &cpus[bit_lowest(idle)];
+	}
+	for (unsigned int i = 0; i < cpu_count; i++) {
+		const struct sched_unit *r = cpus[i].current;
+
+		if (!bitmap_test(&u->cpu_mask, i) || r == NULL || r->state != SCHED_RUNNING) {
+			continue;
+		}
+		uint64_t v = r->vtime + weighted(r, now - r->charged);
+
+		if (worst == NULL || v > worst_vtime) {
+			worst = &cpus[i];
+			worst_vtime = v;
+		}
+	}
+	if (worst != NULL && worst_vtime > u->vtime + SCHED_WAKE_GRAN_NS) {
+		return worst;
+	}
+	return NULL;
+}
+
+/*
+ * The CPUs that a queued unit may use must look at the queue at the latest at
+ * the end of the slice. Only the own CPU's timer can be set; others look when
+ * their slice timer, which runs while anything is queued, goes off.
+ */
+static void arm_slice_locked(struct cpu *c)
+{
+	if (!list_empty(&queue) && !timer_is_set(&c->slice_timer)) {
+		timer_set(&c->slice_timer, arch_now() + SCHED_SLICE_NS);
+	}
+}
+
+static void make_runnable_locked(struct sched_unit *u, uint64_t now)
+{
+	uint64_t least = floor_vtime > WAKE_CREDIT_NS ? floor_vtime - WAKE_CREDIT_NS : 0;
+	struct cpu *c;
+
+	if (u->vtime < least) {
+		u->vtime = least;
+	}
+	enqueue_locked(u, now);
+	c = choose_cpu_locked(u, now);
+	if (c != NULL) {
+		idle_mask &= ~BIT(c->id);
+		cpu_notify(c, CPU_RESCHED);
+		return;
+	}
+	for (unsigned int i = 0; i < cpu_count; i++) {
+		/* A timer of another CPU can only be set there. */
+		if (bitmap_test(&u->cpu_mask, i) && !timer_is_set(&cpus[i].slice_timer)) {
+			if (&cpus[i] == this_cpu()) {
+				arm_slice_locked(&cpus[i]);
+			} else {
+				cpu_notify(&cpus[i], CPU_RESCHED);
+			}
+		}
+	}
+}
+
+static void period_timer_fn(struct timer *t)
+{
+	struct sched_unit *u = container_of(t, struct sched_unit, period_timer);
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	if (u->state == SCHED_THROTTLED) {
+		uint64_t quota = SCHED_CAP_PERIOD_NS / 100 * u->cap;
+
+		u->period_ns = u->period_ns > quota ? u->period_ns - quota : 0;
+		u->period_start = now;
+		if (capped(u)) {
+			timer_set(&u->period_timer, now + SCHED_CAP_PERIOD_NS);
+		} else {
+			make_runnable_locked(u, now);
+		}
+	} else if (u->state == SCHED_RUNNING && u->cpu != NULL) {
+		cpu_notify(u->cpu, CPU_RESCHED);
+	}
+	spin_unlock(&lock);
+}
+
+void sched_unit_init(struct sched_unit *u)
+{
+	*u = (struct sched_unit){
+		.state = SCHED_OFF,
+		.since = arch_now(),
+		.cpu_mask = UINT64_MAX,
+		.weight = SCHED_WEIGHT_DEFAULT,
+	};
+	list_init(&u->node);
+	timer_init(&u->period_timer, period_timer_fn);
+}
+
+void sched_start(struct sched_unit *u)
+{
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	u->stop = false;
+	u->wake_pending = false;
+	if (u->state == SCHED_OFF) {
+		make_runnable_locked(u, now);
+	}
+	spin_unlock(&lock);
+}
+
+void sched_stop(struct sched_unit *u)
+{
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	switch (u->state) {
+	case SCHED_RUNNING:
+		u->stop = true;
+		cpu_notify(u->cpu, CPU_RESCHED);
+		break;
+	case SCHED_QUEUED:
+		list_remove(&u->node);
+		set_state_locked(u, SCHED_OFF, now);
+		break;
+	case SCHED_BLOCKED:
+	case SCHED_THROTTLED:
+		set_state_locked(u, SCHED_OFF, now);
+		break;
+	case SCHED_OFF:
+		break;
+	}
+	spin_unlock(&lock);
+}
+
+bool sched_is_stopped(struct sched_unit *u)
+{
+	bool stopped;
+
+	spin_lock(&lock);
+	stopped = u->state == SCHED_OFF && !u->on_cpu;
+	spin_unlock(&lock);
+	return stopped;
+}
+
+void sched_wake(struct sched_unit *u)
+{
+	spin_lock(&lock);
+	if (u->state == SCHED_BLOCKED) {
+		make_runnable_locked(u, arch_now());
+	} else if (u->state == SCHED_RUNNING && u->cpu != this_cpu()) {
+		u->wake_pending = true;
+		arch_cpu_kick(u->cpu->id);
+	}
+	spin_unlock(&lock);
+}
+
+void sched_block_prepare(struct sched_unit *u)
+{
+	spin_lock(&lock);
+	u->wake_pending = false;
+	spin_unlock(&lock);
+}
+
+void sched_block(struct sched_unit *u)
+{
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	if (u->state == SCHED_RUNNING && !u->wake_pending && !u->stop) {
+		charge_locked(u, now);
+		set_state_locked(u, SCHED_BLOCKED, now);
+		cpu_notify(u->cpu, CPU_RESCHED);
+	}
+	spin_unlock(&lock);
+}
+
+void sched_give_way(struct sched_unit *u)
+{
+	spin_lock(&lock);
+	if (!list_empty(&queue)) {
+		this_cpu()->yield = true;
+		cpu_notify(this_cpu(), CPU_RESCHED);
+	}
+	spin_unlock(&lock);
+	(void)u;
+}
+
+int sched_set(struct sched_unit *u, uint32_t weight, uint32_t cap, uint64_t cpu_mask)
+{
+	uint64_t all = BIT(cpu_count) - 1;
+
+	if (weight == 0 || weight > SCHED_WEIGHT_MAX || cap > 100 || (cpu_mask & all) == 0) {
+		return -EINVAL;
+	}
+	spin_lock(&lock);
+	if (u->state == SCHED_RUNNING) {
+		charge_locked(u, arch_now());
+		cpu_notify(u->cpu, CPU_RESCHED);
+	}
+	u->weight = weight;
+	u->cap = cap;
+	u->cpu_mask = cpu_mask;
+	spin_unlock(&lock);
+	return 0;
+}
+
+static struct sched_unit *first_for_locked(const struct cpu *c)
+{
+	struct sched_unit *u;
+
+	list_for_each(u, &queue, node) {
+		if (may_run_on(u, c)) {
+			return u;
+		}
+	}
+	return NULL;
+}
+
+/* What becomes of the CPU's current unit; true if it may go on. */
+static bool current_may_go_on_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
+{
+	if (u->state != SCHED_RUNNING) {
+		return false;
+	}
+	charge_locked(u, now);
+	if (u->stop) {
+		u->stop = false;
+		set_state_locked(u, SCHED_OFF, now);
+		return false;
+	}
+	if (capped(u)) {
+		set_state_locked(u, SCHED_THROTTLED, now);
+		timer_set(&u->period_timer, MAX(u->period_start + SCHED_CAP_PERIOD_NS, now + 1));
+		return false;
+	}
+	return bitmap_test(&u->cpu_mask, c->id);
+}
+
+static void run_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
+{
+	list_remove(&u->node);
+	set_state_locked(u, SCHED_RUNNING, now);
+	u->charged = now;
+	u->cpu = c;
+	u->on_cpu = true;
+	if (u->vtime > floor_vtime) {
+		floor_vtime = u->vtime;
+	}
+	if (u->cap != 0) {
+		uint64_t quota = SCHED_CAP_PERIOD_NS / 100 * u->cap;
+
+		timer_set(&u->period_timer, now + (quota > u->period_ns ? quota - u->period_ns : 0));
+	}
+	c->slice_start = now;
+}
+
+struct sched_unit *sched_pick(void)
+{
+	struct cpu *c = this_cpu();
+	struct sched_unit *cur = c->current;
+	struct sched_unit *next;
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	idle_mask &= ~BIT(c->id);
+	next = first_for_locked(c);
+	if (cur != NULL && current_may_go_on_locked(c, cur, now)) {
+		bool slice_over = now - c->slice_start >= SCHED_SLICE_NS;
+		bool behind = next != NULL &&
+			      (c->yield || (slice_over && next->vtime <= cur->vtime) ||
+			       next->vtime + SCHED_WAKE_GRAN_NS < cur->vtime);
+
+		if (!behind) {
+			if (slice_over) {
+				c->slice_start = now;
+			}
+			next = cur;
+		} else {
+			if (c->yield && cur->vtime < next->vtime) {
+				cur->vtime = next->vtime;
+			}
+			run_locked(c, next, now);
+			enqueue_locked(cur, now);
+		}
+	} else {
+		if (cur != NULL && cur->state == SCHED_RUNNING) {
+			make_runnable_locked(cur, now);	/* its mask excludes this CPU */
+		}
+		if (next != NULL) {
+			run_locked(c, next, now);
+		} else {
+			idle_mask |= BIT(c->id);
+		}
+	}
+	c->yield = false;
+	arm_slice_locked(c);
+	spin_unlock(&lock);
+	return next;
+}
+
+void sched_switched(struct sched_unit *prev)
+{
+	spin_lock(&lock);
+	prev->on_cpu = false;
+	if (prev->state == SCHED_QUEUED && (idle_mask & prev->cpu_mask) != 0) {
+		struct cpu *c = choose_cpu_locked(prev, arch_now());
+
+		if (c != NULL) {
+			idle_mask &= ~BIT(c->id);
+			cpu_notify(c, CPU_RESCHED);
+		}
+	}
+	spin_unlock(&lock);
+}
+
+void sched_times(struct sched_unit *u, uint64_t state_ns[RUN_STATES])
+{
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	for (unsigned int i = 0; i < RUN_STATES; i++) {
+		state_ns[i] = u->state_ns[i];
+	}
+	state_ns[run_state(u)] += now - u->since;
+	spin_unlock(&lock);
+}

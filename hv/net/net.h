@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network as hv/init and the prompt see it. Ports and counters:
+ * net/port.h.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "net/port.h"
+#include "vm/domain.h"
+#include "vm/vmdesc.h"
+
+/*
+ * Make the switch, and have vifs go with their domains. After XenStore's
+ * domain_ops are registered; boot only. -ENOMEM.
+ */
+MUST_CHECK int net_init(void);
+
+/*
+ * Give a domain that is being built its vif `index`: a port of the switch and
+ * the device in XenStore. The vif lives until the domain is torn down.
+ * -EEXIST (MAC in use in that VLAN), -EINVAL (bad MAC or VLAN), -ENOSPC,
+ * -ENOMEM. No lock held.
+ */
+MUST_CHECK int net_vif_create(struct domain *d, unsigned int index,
+			      const struct vm_vif_config *config);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vifs: ports of the switch that are network devices of guests, and their
+ * side in XenStore (Xen public header io/netif.h).
+ *
+ * Locking: the device's callbacks run one at a time. See net/netback.h.
+ */
+#include "net/netback.h"
+
+#include "kern/log.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+#include "mem/heap.h"
+#include "net/net.h"
+#include "xenstore/xenbus.h"
+
+static const struct net_port_ops vif_ops = {
+	.deliver = netback_deliver,
+	.flush = netback_flush,
+};
+
+void netback_fail(struct vif *v, const char *why)
+{
+	if (atomic_exchange_explicit(&v->broken, true, memory_order_relaxed)) {
+		return;
+	}
+	atomic_fetch_add_explicit(&v->domain->stats.misuse, 1, memory_order_relaxed);
+	xenbus_fail(v->dev, why);
+}
+
+/* --- what the frontend says ------------------------------------------------- */
+
+static int publish(struct xenbus_device *dev)
+{
+	static const char *const features[] = {
+		"feature-rx-copy", "feature-sg", "feature-gso-tcpv4", "feature-gso-tcpv6",
+		"feature-ipv6-csum-offload", "feature-split-event-channels",
+	};
+	struct vif *v = dev->priv;
+	int err;
+
+	v->dev = dev;
+	err = xenbus_printf(dev, "multi-queue-max-queues", "%u", v->max_queues);
+	for (unsigned int i = 0; i < ARRAY_SIZE(features) && err == 0; i++) {
+		err = xenbus_printf(dev, features[i], "1");
+	}
+	return err;
+}
+
+/* A key that is 1 or 0; absent means 0. Nonsense is an error. */
+static int read_flag(struct xenbus_device *dev, const char *key, bool *out)
+{
+	uint32_t value;
+	int err = xenbus_read_u32_or(dev, key, 0, &value);
+
+	*out = err == 0 && value != 0;
+	return err;
+}
+
+static int read_features(struct xenbus_device *dev, struct netback_queue_config *c)
+{
+	static const struct {
+		const char *key;
+		unsigned int feature;
+		bool absent_means_yes;	/* the key says no */
+	} keys[] = {
+		{ "feature-sg", NETBACK_SG, false },
+		{ "feature-gso-tcpv4", NETBACK_GSO4, false },
+		{ "feature-gso-tcpv6", NETBACK_GSO6, false },
+		{ "feature-no-csum-offload", NETBACK_CSUM4, true },
+		{ "feature-ipv6-csum-offload", NETBACK_CSUM6, false },
+	};
+	bool on;
+	int err;
+
+	c->rx_features = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+		err = read_flag(dev, keys[i].key, &on);
+		if (err != 0) {
+			return err;
+		}
+		if (on != keys[i].absent_means_yes) {
+			c->rx_features |= keys[i].feature;
+		}
+	}
+	err = read_flag(dev, "request-rx-copy", &on);
+	if (err == 0 && !on) {
+		err = -EINVAL;
+	}
+	return err != 0 ? err : read_flag(dev, "feature-rx-notify", &c->rx_notify);
+}
+
+/* A queue's keys are in a directory of its own if there are several. */
+static int read_queue_key(struct xenbus_device *dev, unsigned int count, unsigned int index,
+			  const char *key, uint32_t *out)
+{
+	char path[48];
+
+	if (count == 1) {
+		return xenbus_read_u32(dev, key, out);
+	}
+	fmt_buf(path, sizeof(path), "queue-%u/%s", index, key);
+	return xenbus_read_u32(dev, path, out);
+}
+
+static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned int index,
+		      struct netback_queue_config *c)
+{
+	int err = read_queue_key(dev, count, index, "tx-ring-ref", &c->tx_ref);
+
+	if (err == 0) {
+		err = read_queue_key(dev, count, index, "rx-ring-ref", &c->rx_ref);
+	}
+	if (err != 0) {
+		return err;
+	}
+	err = read_queue_key(dev, count, index, "event-channel-tx", &c->tx_port);
+	if (err == 0) {
+		return read_queue_key(dev, count, index, "event-channel-rx", &c->rx_port);
+	}
+	err = read_queue_key(dev, count, index, "event-channel", &c->tx_port);
+	c->rx_port = c->tx_port;
+	return err;
+}
+
+/* --- connection --------------------------------------------------------------- */
+
+static void vif_disconnect(struct xenbus_device *dev)
+{
+	struct vif *v = dev->priv;
+
+	/* No new sender finds a queue; those who hold one find it not up. */
+	atomic_store_explicit(&v->queue_count, 0, memory_order_release);
+	for (unsigned int i = 0; i < NET_QUEUE_MAX; i++) {
+		struct netback_queue *q =
+			atomic_load_explicit(&v->queue[i], memory_order_relaxed);
+
+		if (q != NULL) {
+			atomic_store_explicit(&v->queue[i], NULL, memory_order_release);
+			netback_queue_destroy(q);
+		}
+	}
+}
+
+static int vif_connect(struct xenbus_device *dev)
+{
+	struct vif *v = dev->priv;
+	struct netback_queue_config c;
+	uint32_t count;
+	int err = xenbus_read_u32_or(dev, "multi-queue-num-queues", 1, &count);
+
+	if (err == 0 && (count == 0 || count > v->max_queues)) {
+		err = -EINVAL;
+	}
+	if (err == 0) {
+		err = read_features(dev, &c);
+	}
+	if (err != 0) {
+		return err;
+	}
+	atomic_store_explicit(&v->broken, false, memory_order_relaxed);
+	v->port.queue_count = MAX(v->port.queue_count, count);
+	for (unsigned int i = 0; i < count; i++) {
+		struct netback_queue *q;
+
+		err = read_queue(dev, count, i, &c);
+		if (err == 0) {
+			err = netback_queue_create(v, i, &c, &q);
+		}
+		if (err != 0) {
+			vif_disconnect(dev);
+			return err;
+		}
+		atomic_store_explicit(&v->queue[i], q, memory_order_release);
+	}
+	atomic_store_explicit(&v->queue_count, count, memory_order_release);
+	for (unsigned int i = 0; i < count; i++) {
+		netback_queue_start(atomic_load_explicit(&v->queue[i], memory_order_relaxed));
+	}
+	return 0;
+}
+
+static const struct xenbus_driver vif_driver = {
+	.type = "vif",
+	/* netfront's event handler isn't ready before that. */
+	.connect_at = XENBUS_CONNECTED,
+	.init = publish,
+	.connect = vif_connect,
+	.disconnect = vif_disconnect,
+};
+
+/* --- creation and removal -------------------------------------------------------- */
+
+static void vif_free(struct quiesce *x)
+{
+	heap_free(container_of(x, struct vif, quiesce));
+}
+
+static int vif_port_init(struct vif *v, const struct vm_vif_config *config)
+{
+	struct net_port_config pc = {
+		.vlan = config->vlan,
+		.trunk_count = config->trunk_count,
+		.spoof_check = config->spoof_check,
+	};
+	char name[24];
+
+	if (config->trunk_count > NET_TRUNK_MAX) {
+		return -EINVAL;
+	}
+	memcpy(pc.mac, config->mac, sizeof(pc.mac));
+	for (unsigned int i = 0; i < config->trunk_count; i++) {
+		pc.trunk[i] = config->trunk[i];
+	}
+	fmt_buf(name, sizeof(name), "vif%u.%u", v->domain->id, v->index);
+	return port_init(&v->port, name, &pc, &vif_ops);
+}
+
+static int vif_device_create(struct vif *v, const struct vm_vif_config *config)
+{
+	const uint8_t *m = config->mac;
+	struct xenbus_device *dev;
+	char handle[12];
+	char mac[18];
+	char mtu[12];
+	const struct xenbus_key front[] = {
+		{ "handle", handle }, { "mac", mac }, { "mtu", mtu }, { NULL, NULL },
+	};
+	const struct xenbus_key back[] = {
+		{ "handle", handle }, { "mac", mac }, { NULL, NULL },
+	};
+
+	fmt_buf(handle, sizeof(handle), "%u", v->index);
+	fmt_buf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+		m[4], m[5]);
+	fmt_buf(mtu, sizeof(mtu), "%u", config->mtu);
+	return xenbus_device_create(&vif_driver, v->domain->id, v->index, front, back, v, &dev);
+}
+
+int net_vif_create(struct domain *d, unsigned int index, const struct vm_vif_config *config)
+{
+	struct vif *v = heap_alloc(sizeof(*v));
+	int err;
+
+	if (v == NULL) {
+		return -ENOMEM;
+	}
+	v->domain = d;
+	v->index = index;
+	v->max_queues = MIN(d->vcpu_count, NET_QUEUE_MAX);
+	if (config->queues != 0) {
+		v->max_queues = MIN(v->max_queues, config->queues);
+	}
+	err = vif_port_init(v, config);
+	if (err != 0) {
+		goto fail_free;
+	}
+	err = switch_attach(&v->port);
+	if (err != 0) {
+		goto fail_free;
+	}
+	err = vif_device_create(v, config);
+	if (err == 0) {
+		return 0;
+	}
+	/* Not connected, but senders may have found the port. */
+	switch_detach(&v->port);
+	quiesce_call(&v->quiesce, vif_free);
+	return err;
+
+fail_free:
+	heap_free(v);
+	return err;
+}
+
+static bool vifs_destroy(struct domain *d)
+{
+	for (unsigned int i = 0; i < port_limit(); i++) {
+		struct net_port *p = port_get(i);
+
+		if (p != NULL && p->ops == &vif_ops && port_vif(p)->domain == d) {
+			struct vif *v = port_vif(p);
+
+			xenbus_device_destroy(v->dev);
+			switch_detach(p);
+			quiesce_call(&v->quiesce, vif_free);
+		}
+	}
+	return false;
+}
+
+int net_init(void)
+{
+	static const struct domain_ops ops = {
+		.name = "net",
+		.destroy = vifs_destroy,
+	};
+	int err = switch_init();
+
+	if (err == 0) {
+		domain_register_ops(&ops);
+	}
+	return err;
+}

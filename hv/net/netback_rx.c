@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames to a guest: copied into the buffers that it posted.
+ *
+ * Locking: see net/netback.h. deliver() leaves the receiver's rx_lock held in
+ * the batch for the frames that follow; netback_flush() publishes what was
+ * put into the ring and drops the lock.
+ */
+#include "net/netback.h"
+
+#include <arch/cpu.h>
+
+#include "lib/bytes.h"
+#include "lib/string.h"
+#include "net/eth.h"
+#include "net/offload.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+
+/* --- senders that wait ----------------------------------------------------- */
+
+void netback_wake_locked(struct netback_queue *q)
+{
+	struct list *item;
+
+	if (!atomic_load_explicit(&q->rx_waited, memory_order_relaxed)) {
+		return;
+	}
+	atomic_store_explicit(&q->rx_waited, false, memory_order_relaxed);
+	q->wait_ns += arch_now() - q->wait_start;
+	while ((item = list_pop_front(&q->waiters)) != NULL) {
+		struct netback_queue *w = list_entry(item, struct netback_queue, wait_node);
+
+		atomic_store_explicit(&w->woken, true, memory_order_relaxed);
+		/* Release: pairs with the load in tx_walk(). */
+		atomic_store_explicit(&w->wait_on, NULL, memory_order_release);
+		work_queue(&w->tx_work);
+	}
+}
+
+void netback_rx_kick(struct netback_queue *q)
+{
+	/*
+	 * The flag was set before req_event, which the guest has read before
+	 * it came here.
+	 */
+	if (!atomic_load_explicit(&q->rx_waited, memory_order_relaxed)) {
+		return;
+	}
+	spin_lock(&q->rx_lock);
+	q->counts[NET_RX_KICKS]++;
+	netback_wake_locked(q);
+	spin_unlock(&q->rx_lock);
+}
+
+void netback_unwait(struct netback_queue *q)
+{
+	struct netback_queue *on;
+
+	/* The owner's memory is good until this CPU's exit path. */
+	while ((on = atomic_load_explicit(&q->wait_on, memory_order_acquire)) != NULL) {
+		spin_lock(&on->rx_lock);
+		if (atomic_load_explicit(&q->wait_on, memory_order_relaxed) == on) {
+			list_remove(&q->wait_node);
+			atomic_store_explicit(&q->wait_on, NULL, memory_order_release);
+			if (list_empty(&on->waiters)) {
+				netback_wake_locked(on);
+			}
+		}
+		spin_unlock(&on->rx_lock);
+	}
+}
+
+static void progress_check(struct netback_queue *q)
+{
+	if (q->rx_cons - q->wait_cons >= NETBACK_PROGRESS) {
+		q->wait_cons = q->rx_cons;
+		q->wait_ns = 0;
+	}
+}
+
+void netback_wait_timer(struct timer *t)
+{
+	struct netback_queue *q = container_of(t, struct netback_queue, wait_timer);
+	uint64_t waited;
+
+	spin_lock(&q->rx_lock);
+	if (q->rx_up && atomic_load_explicit(&q->rx_waited, memory_order_relaxed)) {
+		waited = q->wait_ns + arch_now() - q->wait_start;
+		if (waited >= NETBACK_STALL_NS) {
+			q->rx_stalled = true;
+			netback_wake_locked(q);
+		} else {
+			timer_set(t, arch_now() + NETBACK_STALL_NS - waited);
+		}
+	}
+	spin_unlock(&q->rx_lock);
+}
+
+/* Put the sender into the list; `need` is how many buffers it waits for. */
+static void wait_locked(struct netback_queue *q, struct netback_queue *sender, uint32_t need)
+{
+	if (!atomic_load_explicit(&q->rx_waited, memory_order_relaxed)) {
+		uint64_t now = arch_now();
+
+		progress_check(q);
+		q->wait_start = now;
+		timer_set(&q->wait_timer, q->wait_ns < NETBACK_STALL_NS ?
+			  now + NETBACK_STALL_NS - q->wait_ns : now);
+		atomic_store_explicit(&q->rx_waited, true, memory_order_relaxed);
+	}
+	list_push_back(&q->waiters, &sender->wait_node);
+	atomic_store_explicit(&sender->wait_on, q, memory_order_relaxed);
+	q->counts[NET_RX_WAITED]++;
+	/* Have the guest tell when that many are there (io/ring.h). */
+	atomic_store_explicit(&q->rx_ring->i.req_event, q->rx_cons + need,
+			      memory_order_release);
+}
+
+/* --- buffers ----------------------------------------------------------------- */
+
+/* Read req_prod. False if it can't be. */
+static bool prod_update(struct netback_queue *q)
+{
+	/* Acquire: the requests before it are read after it. */
+	uint32_t prod = atomic_load_explicit(&q->rx_ring->i.req_prod, memory_order_acquire);
+
+	if (prod - q->rx_cons > NETIF_RING_SIZE) {
+		netback_fail(q->vif, "RX ring index out of range");
+		return false;
+	}
+	q->rx_prod = prod;
+	return true;
+}
+
+static enum net_verdict count_drop(struct netback_queue *q, enum net_counter why)
+{
+	q->counts[why]++;
+	return NET_DROPPED;
+}
+
+/* Fewer than `need` buffers, even when looked at anew. */
+static enum net_verdict lack_locked(struct netback_queue *q, struct net_batch *b, uint32_t need,
+				    bool may_wait)
+{
+	if (!may_wait || b->waiter == NULL) {
+		return count_drop(q, NET_DROP_RX_FULL);
+	}
+	if (q->rx_stalled || !q->rx_may_wait) {
+		return count_drop(q, NET_DROP_RX_STALLED);
+	}
+	wait_locked(q, b->waiter, need);
+	/* The guest may have posted before it could see req_event. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!prod_update(q) || q->rx_prod - q->rx_cons >= need) {
+		netback_wake_locked(q);
+	}
+	return NET_WAIT;
+}
+
+/* NET_SENT if `need` buffers are there. */
+static inline enum net_verdict reserve(struct netback_queue *q, struct net_batch *b,
+				       uint32_t need, bool may_wait)
+{
+	if (unlikely(q->rx_prod - q->rx_cons < need || q->rx_stalled)) {
+		if (!prod_update(q)) {
+			return count_drop(q, NET_DROP_DOWN);
+		}
+		if (q->rx_stalled && q->rx_prod - q->rx_cons >= NETBACK_PROGRESS) {
+			q->rx_stalled = false;
+			q->wait_ns = 0;
+			q->wait_cons = q->rx_cons;
+		}
+		if (q->rx_prod - q->rx_cons < need) {
+			return lack_locked(q, b, need, may_wait);
+		}
+	}
+	return NET_SENT;
+}
+
+/* --- copying ----------------------------------------------------------------- */
+
+/* Where the next byte of a frame is. */
+struct cursor {
+	const uint8_t *data;
+	uint32_t left;		/* of this piece */
+	const struct net_frag *next;
+};
+
+static void copy_out(struct cursor *c, uint8_t *dst, uint32_t n)
+{
+	while (n > 0) {
+		uint32_t part = MIN(n, c->left);
+
+		memcpy(dst, c->data, part);
+		dst += part;
+		n -= part;
+		c->data += part;
+		c->left -= part;
+		if (c->left == 0 && n > 0) {
+			c->data = c->next->data;
+			c->left = c->next->len;
+			c->next++;
+		}
+	}
+}
+
+static inline void put_response(struct netback_queue *q, uint32_t at, uint16_t id,
+				unsigned int flags, int status)
+{
+	WRITE_ONCE(q->rx_ring->slot[at & NETIF_RING_MASK],
+		   netif_rx_response(id, flags, (int16_t)status));
+}
+
+/* Each buffer used so far is answered as a frame of its own that failed. */
+static enum net_verdict copy_failed(struct netback_queue *q, uint32_t end)
+{
+	while (q->rx_cons != end) {
+		uint64_t slot = READ_ONCE(q->rx_ring->slot[q->rx_cons & NETIF_RING_MASK]);
+
+		/* The id is where it was, in a request and in a response. */
+		put_response(q, q->rx_cons, netif_rx_id(slot), 0, NETIF_ERROR);
+		q->rx_cons++;
+	}
+	atomic_fetch_add_explicit(&q->domain->stats.misuse, 1, memory_order_relaxed);
+	return count_drop(q, NET_DROP_RX_GRANT);
+}
+
+static inline unsigned int response_flags(const struct net_frame *f)
+{
+	switch (f->csum) {
+	case NET_CSUM_BLANK:
+		return NETIF_RXF_CSUM_BLANK | NETIF_RXF_VALIDATED;
+	case NET_CSUM_VALID:
+		return NETIF_RXF_VALIDATED;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Copy a frame that the receiver takes as it is into buffers that are known
+ * to be there.
+ */
+static enum net_verdict put_frame(struct netback_queue *q, const struct net_frame *f)
+{
+	struct cursor c = { .data = f->head, .left = f->head_len, .next = f->frag };
+	unsigned int flags = response_flags(f) | (f->gso != NET_GSO_NONE ? NETIF_RXF_EXTRA : 0);
+	uint32_t left = f->len;
+	uint32_t at = q->rx_cons;
+
+	do {
+		uint64_t request = READ_ONCE(q->rx_ring->slot[at & NETIF_RING_MASK]);
+		uint32_t n = MIN(left, (uint32_t)PAGE_SIZE);
+		void *page;
+
+		if (grant_frame(q->domain, netif_rx_gref(request), true, &page) != 0) {
+			return copy_failed(q, at + 1);
+		}
+		copy_out(&c, page, n);
+		left -= n;
+		put_response(q, at++, netif_rx_id(request),
+			     flags | (left > 0 ? NETIF_RXF_MORE : 0), (int)n);
+		if (flags & NETIF_RXF_EXTRA) {
+			WRITE_ONCE(q->rx_ring->slot[at++ & NETIF_RING_MASK],
+				   netif_extra_gso(f->mss, f->gso));
+		}
+		flags = 0;
+	} while (left > 0);
+
+	q->counts[NET_RX_FRAMES]++;
+	q->counts[NET_RX_BYTES] += f->len;
+	q->counts[NET_RX_SLOTS] += at - q->rx_cons;
+	q->counts[NET_RX_GSO] += f->gso != NET_GSO_NONE;
+	q->counts[NET_RX_COPIES]++;
+	q->counts[NET_RX_COPIED_BYTES] += f->len;
+	q->rx_cons = at;
+	return NET_SENT;
+}
+
+static inline uint32_t pages_of(uint32_t len)
+{
+	return (len + (uint32_t)PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+/* --- receivers that don't take it as it is ------------------------------------ */
+
+static bool takes_blank(const struct netback_queue *q, const struct net_frame *f)
+{
+	uint16_t type = get_be16(f->head + ETH_TYPE_AT);
+
+	return !f->tagged && (q->rx_features & (type == ETH_IPV6 ? NETBACK_CSUM6
+								 : NETBACK_CSUM4)) != 0;
+}
+
+static bool takes_gso(const struct netback_queue *q, const struct net_frame *f)
+{
+	unsigned int need = NETBACK_SG | (f->gso == NET_GSO_TCPV4 ? NETBACK_GSO4 : NETBACK_GSO6);
+
+	return !f->tagged && (q->rx_features & need) == need;
+}
+
+/* The frame without GSO: as segments, as many as there is room for. */
+static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct net_batch *b,
+					      struct net_frame *f, bool may_wait)
+{
+	struct offload_segments s;
+	struct net_frame segment;
+	enum net_verdict verdict;
+	uint32_t slots;
+
+	if (offload_segments_init(&s, f) != 0) {
+		return count_drop(q, NET_DROP_RX_OFFLOAD);
+	}
+	slots = pages_of(s.header_len + MIN(f->mss, s.payload));
+	if (slots > 1 && !(q->rx_features & NETBACK_SG)) {
+		return count_drop(q, NET_DROP_RX_SIZE);
+	}
+	/* TCP copes if the last few are lost; waiting for more than a ring would not end. */
+	verdict = reserve(q, b, MIN(offload_segments_count(&s) * slots, NETIF_RING_SIZE / 2),
+			  may_wait);
+	if (verdict != NET_SENT) {
+		return verdict;
+	}
+	while (offload_segments_next(&s, &segment)) {
+		if (q->rx_prod - q->rx_cons < slots) {
+			return count_drop(q, NET_DROP_RX_FULL);
+		}
+		if (!takes_blank(q, &segment) && offload_checksum(&segment) != 0) {
+			return count_drop(q, NET_DROP_RX_OFFLOAD);
+		}
+		q->counts[NET_RX_SEGMENTS]++;
+		verdict = put_frame(q, &segment);
+		if (verdict != NET_SENT) {
+			return verdict;
+		}
+	}
+	return NET_SENT;
+}
+
+/* --- the port's operations ----------------------------------------------------- */
+
+/* Have the receiver's queue for this sender open in the batch, or NULL. */
+static struct netback_queue *open_queue(struct vif *v, struct net_batch *b)
+{
+	unsigned int count = atomic_load_explicit(&v->queue_count, memory_order_acquire);
+	unsigned int index = b->queue;
+	struct netback_queue *q;
+
+	switch_flush(b);
+	if (count == 0 || netback_is_broken(v)) {
+		return NULL;
+	}
+	while (index >= count) {
+		index -= count;
+	}
+	q = atomic_load_explicit(&v->queue[index], memory_order_acquire);
+	if (q == NULL) {
+		return NULL;
+	}
+	spin_lock(&q->rx_lock);
+	if (!q->rx_up) {
+		spin_unlock(&q->rx_lock);
+		return NULL;
+	}
+	b->out = &v->port;
+	b->out_queue = q;
+	return q;
+}
+
+enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,
+				 bool may_wait)
+{
+	struct netback_queue *q;
+	enum net_verdict verdict;
+	uint32_t slots;
+
+	q = likely(b->out == p) ? b->out_queue : open_queue(port_vif(p), b);
+	if (unlikely(q == NULL)) {
+		b->counts[NET_DROP_DOWN]++;
+		return NET_DROPPED;
+	}
+	slots = pages_of(f->len);
+	if (f->gso != NET_GSO_NONE) {
+		if (!takes_gso(q, f)) {
+			return put_segments(q, b, f, may_wait);
+		}
+		slots++;
+	} else if (unlikely(slots > 1 && !(q->rx_features & NETBACK_SG))) {
+		return count_drop(q, NET_DROP_RX_SIZE);
+	}
+	verdict = reserve(q, b, slots, may_wait);
+	if (unlikely(verdict != NET_SENT)) {
+		return verdict;
+	}
+	if (f->csum == NET_CSUM_BLANK && !takes_blank(q, f)) {
+		if (offload_checksum(f) != 0) {
+			return count_drop(q, NET_DROP_RX_OFFLOAD);
+		}
+		q->counts[NET_RX_CSUM]++;
+	}
+	return put_frame(q, f);
+}
+
+void netback_flush(struct net_batch *b)
+{
+	struct netback_queue *q = b->out_queue;
+	uint32_t old = q->rx_told;
+	uint32_t new = q->rx_cons;
+
+	b->out = NULL;
+	b->out_queue = NULL;
+	if (new != old) {
+		uint32_t event;
+
+		/* Release: what is in the slots and buffers, before the index. */
+		atomic_store_explicit(&q->rx_ring->i.rsp_prod, new, memory_order_release);
+		/* io/ring.h: index out, then look whether the guest sleeps. */
+		atomic_thread_fence(memory_order_seq_cst);
+		event = atomic_load_explicit(&q->rx_ring->i.rsp_event, memory_order_relaxed);
+		q->rx_told = new;
+		if (new - event < new - old) {
+			q->counts[NET_RX_EVENTS]++;
+			evtchn_notify(q->domain, q->rx_port);
+		} else {
+			q->counts[NET_RX_EVENTS_SAVED]++;
+		}
+	}
+	spin_unlock(&q->rx_lock);
+}

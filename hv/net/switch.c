@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The switch.
+ */
+#include "net/switch.h"
+
+#include <arch/cpu.h>
+
+#include "lib/bytes.h"
+#include "mem/heap.h"
+#include "net/eth.h"
+#include "net/vlan.h"
+
+static struct fdb *fdb;
+
+int switch_init(void)
+{
+	fdb = heap_alloc(sizeof(*fdb));
+	if (fdb == NULL) {
+		return -ENOMEM;
+	}
+	fdb_init(fdb, arch_entropy());
+	port_table_init();
+	return 0;
+}
+
+int switch_attach(struct net_port *p)
+{
+	int err = fdb_add_static(fdb, fdb_key(p->mac, p->config.vlan), p);
+
+	for (unsigned int i = 0; i < p->config.trunk_count && err == 0; i++) {
+		err = fdb_add_static(fdb, fdb_key(p->mac, p->config.trunk[i]), p);
+	}
+	if (err == 0) {
+		err = port_add(p);
+	}
+	if (err != 0) {
+		fdb_remove_port(fdb, p);
+	}
+	return err;
+}
+
+void switch_detach(struct net_port *p)
+{
+	port_remove(p);
+	fdb_remove_port(fdb, p);
+}
+
+static uint32_t now_seconds(void)
+{
+	return (uint32_t)(arch_now() / 1000000000U);
+}
+
+bool switch_fdb_next(unsigned int *at, struct fdb_row *out)
+{
+	return fdb_next(fdb, at, now_seconds(), out);
+}
+
+static enum net_verdict drop(struct net_batch *b, enum net_counter why)
+{
+	b->counts[why]++;
+	return NET_DROPPED;
+}
+
+/* Once a second for the same source is enough. */
+static void learn(struct net_batch *b, uint64_t key)
+{
+	uint32_t now = now_seconds();
+
+	if (b->cache->source == key && b->cache->source_time == now) {
+		return;
+	}
+	switch_flush(b);
+	if (!fdb_learn(fdb, key, b->in, now)) {
+		b->counts[NET_DROP_LEARN]++;
+	}
+	b->cache->source = key;
+	b->cache->source_time = now;
+}
+
+/* Apart, so that the usual way has no buffer on its stack. */
+static NOINLINE enum net_verdict deliver_tagged(struct net_batch *b, struct net_port *p,
+						const struct net_frame *f, bool may_wait)
+{
+	/* 2-byte aligned, as heads are. */
+	uint16_t head[(NET_HEAD_MAX + VLAN_TAG_LEN) / 2];
+	struct net_frame tagged;
+
+	vlan_tag(f, &tagged, (uint8_t *)head);
+	return p->ops->deliver(p, b, &tagged, may_wait);
+}
+
+static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
+				bool may_wait)
+{
+	b->deliveries++;
+	switch (vlan_egress(p, f->vlan)) {
+	case VLAN_UNTAGGED:
+		return p->ops->deliver(p, b, f, may_wait);
+	case VLAN_TAGGED:
+		return deliver_tagged(b, p, f, may_wait);
+	default:
+		return drop(b, NET_DROP_VLAN);
+	}
+}
+
+/* Broadcast, multicast, unknown unicast. It never waits for a receiver. */
+static enum net_verdict flood(struct net_batch *b, struct net_frame *f)
+{
+	unsigned int limit = port_limit();
+	unsigned int sent = 0;
+
+	for (unsigned int i = 0; i < limit; i++) {
+		struct net_port *p = port_get(i);
+
+		if (p == NULL || p == b->in || vlan_egress(p, f->vlan) == VLAN_NOT) {
+			continue;
+		}
+		sent++;
+		(void)deliver(b, p, f, false);
+	}
+	if (sent == 0) {
+		return drop(b, NET_DROP_NO_PORT);
+	}
+	if (sent > 1) {
+		b->counts[NET_TX_FLOODED]++;
+	}
+	return NET_SENT;
+}
+
+static struct net_port *find(struct net_batch *b, uint64_t key)
+{
+	struct net_cache *c = b->cache;
+
+	if (likely(c->key == key && c->generation == fdb_generation(fdb))) {
+		return c->port;
+	}
+	switch_flush(b);
+	c->port = fdb_lookup(fdb, key, now_seconds(), &c->generation);
+	/* Only what was found: the next look may find a new entry. */
+	c->key = c->port != NULL ? key : 0;
+	return c->port;
+}
+
+enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
+{
+	struct net_port *in = b->in;
+	uint64_t dst;
+	uint64_t src;
+	struct net_port *out;
+
+	if (!vlan_ingress(in, f)) {
+		return drop(b, NET_DROP_VLAN);
+	}
+	dst = mac_load(f->head);
+	src = mac_load(f->head + ETH_ALEN);
+	if (in->config.spoof_check ? src != in->mac : (mac_is_multicast(src) || src == 0)) {
+		return drop(b, NET_DROP_SPOOF);
+	}
+	if (dst == in->mac) {
+		return drop(b, NET_DROP_SELF);
+	}
+	if (get_be16(f->head + ETH_TYPE_AT) == ETH_MGMT && !in->config.uplink) {
+		return drop(b, NET_DROP_MGMT);
+	}
+	if (!in->config.spoof_check) {
+		learn(b, fdb_key(src, f->vlan));
+	}
+	if (mac_is_multicast(dst)) {
+		return flood(b, f);
+	}
+	out = find(b, fdb_key(dst, f->vlan));
+	if (out == NULL) {
+		return flood(b, f);
+	}
+	if (out == in) {
+		return drop(b, NET_DROP_SELF);
+	}
+	return deliver(b, out, f, true);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The domain builder: from a description to a domain that is ready to run, in
+ * steps of about 100 microseconds so that others run meanwhile.
+ *
+ * RAM is zeroed before the guest can reach it. The kernel lies at the start of
+ * RAM, the device tree and below it the RAM disk at the end of the first bank.
+ */
+#include "kern/log.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "mem/frame.h"
+#include "mem/guest.h"
+#include "mem/heap.h"
+#include "vm/vm.h"
+#include <arch/boot.h>
+
+#define STEP_BYTES	MIB(1)		/* copied or zeroed in one step */
+#define LARGE_ORDER	9U		/* 2 MiB */
+#define HUGE_ORDER	18U		/* 1 GiB */
+#define TABLES_ROOM	KIB(64)
+#define KERNEL_ALIGN	MIB(2)
+/* Pages for stage-2 tables and the hypervisor's own part of a domain. */
+#define OVERHEAD_PAGES	64U
+#define RAM_ATTR	(S2_READ | S2_WRITE | S2_EXEC | P2M_OWNED)
+
+enum { STEP_RAM, STEP_KERNEL, STEP_RAMDISK, STEP_TABLES, STEP_START };
+
+static int refuse(struct vm *vm, int err, const char *why)
+{
+	log_error("vm", "%s: not started: %s", vm->config.name, why);
+	return err;
+}
+
+/* Where everything goes, or why it does not fit. */
+static int layout(struct vm *vm)
+{
+	const struct arch_guest_map *map = arch_guest_map();
+	struct vm_build *b = &vm->build;
+	uint64_t size = ALIGN_DOWN(vm->config.memory_kib, 4) << 10;
+	uint64_t end, kernel_end;
+
+	b->ram[0] = MIN(size, map->ram_size[0]);
+	b->ram[1] = size - b->ram[0];
+	if (b->ram[1] > map->ram_size[1]) {
+		return refuse(vm, -EINVAL, "more memory than the guest's address space has");
+	}
+	end = map->ram_base[0].v + b->ram[0];
+	b->kernel = GPA(ALIGN_UP(map->ram_base[0].v, KERNEL_ALIGN) + b->image.text_offset);
+	kernel_end = b->kernel.v + b->image.mem_size;
+	if (b->ram[0] < TABLES_ROOM || kernel_end + vm->config.ramdisk.size + TABLES_ROOM > end) {
+		return refuse(vm, -ENOSPC, "its memory is too small for its kernel and RAM disk");
+	}
+	b->tables = GPA(ALIGN_DOWN(end - TABLES_ROOM, KIB(64)));
+	b->initrd = GPA(ALIGN_DOWN(b->tables.v - vm->config.ramdisk.size, PAGE_SIZE));
+	if (b->initrd.v < kernel_end) {
+		return refuse(vm, -ENOSPC, "its memory is too small for its kernel and RAM disk");
+	}
+	return 0;
+}
+
+static int set_up(struct vm *vm, struct domain *d)
+{
+	const struct vm_config *c = &vm->config;
+
+	memcpy(d->uuid, c->uuid, sizeof(d->uuid));
+	d->memory_pages = (vm->build.ram[0] + vm->build.ram[1]) >> PAGE_SHIFT;
+	d->max_pages = d->memory_pages;
+	d->vm = vm;
+	for (unsigned int i = 0; i < c->vcpu_count; i++) {
+		uint64_t mask = c->pin[i] != 0 ? c->pin[i] : UINT64_MAX;
+
+		if (sched_set(&d->vcpus[i]->sched, c->weight, c->cap, mask) != 0) {
+			log_warn("vm", "%s: vCPU %u is pinned to CPUs that don't exist; it runs on any",
+				 c->name, i);
+			int err = sched_set(&d->vcpus[i]->sched, c->weight, c->cap, UINT64_MAX);
+
+			if (err != 0) {
+				return err;
+			}
+		}
+	}
+	return 0;
+}
+
+int vm_build_begin(struct vm *vm)
+{
+	const struct vm_config *c = &vm->config;
+	struct vm_build *b = &vm->build;
+	uint64_t pages = (c->memory_kib >> 2) + OVERHEAD_PAGES + (c->memory_kib >> 11);
+	int err;
+
+	*b = (struct vm_build){ .step = STEP_RAM };
+	err = image_check(c->kernel.data, c->kernel.size, &b->image);
+	if (err != 0) {
+		return refuse(vm, err, b->image.error);
+	}
+	err = layout(vm);
+	if (err != 0) {
+		return err;
+	}
+	if (pages > frame_free_count()) {
+		log_error("vm", "%s: not started: it needs %llu MiB, %llu MiB are free", c->name,
+			  (unsigned long long)(pages >> 8),
+			  (unsigned long long)(frame_free_count() >> 8));
+		return -ENOMEM;
+	}
+	err = domain_create(vm->id, c->name, c->vcpu_count, &vm->domain);
+	if (err != 0) {
+		return refuse(vm, err, "no room for another domain");
+	}
+	return set_up(vm, vm->domain);
+}
+
+/* The largest block for the RAM still missing at the builder's place. */
+static unsigned int block_order(const struct vm_build *b)
+{
+	uint64_t rest = b->ram[b->bank] - b->done;
+	gpa_t at = GPA(arch_guest_map()->ram_base[b->bank].v + b->done);
+
+	if (rest >= GIB(1) && IS_ALIGNED(at.v, GIB(1))) {
+		return HUGE_ORDER;
+	}
+	if (rest >= MIB(2) && IS_ALIGNED(at.v, MIB(2))) {
+		return LARGE_ORDER;
+	}
+	return 0;
+}
+
+static int block_get(struct vm_build *b)
+{
+	static const unsigned int smaller[] = {
+		[HUGE_ORDER] = LARGE_ORDER, [LARGE_ORDER] = 0, [0] = 0,
+	};
+	unsigned int order = block_order(b);
+
+	while ((b->block = frame_alloc(order, 0)) == NULL) {
+		if (order == 0) {
+			return -ENOMEM;
+		}
+		order = smaller[order];
+	}
+	b->block_order = order;
+	b->block_done = 0;
+	return 0;
+}
+
+static int step_ram(struct vm *vm)
+{
+	struct vm_build *b = &vm->build;
+	uint64_t budget = STEP_BYTES;
+
+	while (budget > 0) {
+		uint64_t size, part;
+		gpa_t at;
+		int err;
+
+		if (b->done == b->ram[b->bank]) {
+			b->done = 0;
+			b->bank++;
+			if (b->bank == ARRAY_SIZE(b->ram) || b->ram[b->bank] == 0) {
+				b->step = STEP_KERNEL;
+				return 0;
+			}
+		}
+		if (b->block == NULL) {
+			err = block_get(b);
+			if (err != 0) {
+				return err;
+			}
+		}
+		size = PAGE_SIZE << b->block_order;
+		part = MIN(budget, size - b->block_done);
+		memset((char *)b->block + b->block_done, 0, part);
+		b->block_done += part;
+		budget -= part;
+		if (b->block_done < size) {
+			continue;
+		}
+		at = GPA(arch_guest_map()->ram_base[b->bank].v + b->done);
+		err = p2m_map(&vm->domain->p2m, gpa_to_gfn(at), va_to_hpa(b->block),
+			      b->block_order, RAM_ATTR);
+		if (err != 0) {
+			return err;
+		}
+		b->block = NULL;
+		b->done += size;
+	}
+	return 0;
+}
+
+/* Copy a piece of a module; 1 when all of it is there. */
+static int copy_module(struct vm *vm, const struct vm_module *m, gpa_t to)
+{
+	struct vm_build *b = &vm->build;
+	uint64_t part = MIN(STEP_BYTES, m->size - b->done);
+	int err = gpa_copy_to(&vm->domain->p2m, GPA(to.v + b->done),
+			      (const char *)m->data + b->done, part);
+
+	if (err != 0) {
+		return err;
+	}
+	b->done += part;
+	if (b->done < m->size) {
+		return 0;
+	}
+	b->done = 0;
+	return 1;
+}
+
+static int step_module(struct vm *vm, const struct vm_module *m, gpa_t to)
+{
+	int ret = m->size != 0 ? copy_module(vm, m, to) : 1;
+
+	if (ret > 0) {
+		vm->build.step++;
+		ret = 0;
+	}
+	return ret;
+}
+
+static int step_tables(struct vm *vm)
+{
+	const struct arch_guest_map *map = arch_guest_map();
+	struct vm_build *b = &vm->build;
+	struct arch_guest_boot boot = {
+		.ram_base = { map->ram_base[0], map->ram_base[1] },
+		.ram_size = { b->ram[0], b->ram[1] },
+		.vcpu_count = vm->config.vcpu_count,
+		.initrd_base = b->initrd,
+		.initrd_size = vm->config.ramdisk.size,
+		.bootargs = vm->config.bootargs,
+		.has_kaslr_seed = vm->config.kaslr_seed,
+		.kaslr_seed = arch_entropy(),
+	};
+	void *buf = heap_alloc(ARCH_GUEST_TABLES_MAX);
+	int err;
+
+	if (buf == NULL) {
+		return -ENOMEM;
+	}
+	err = arch_guest_tables(buf, ARCH_GUEST_TABLES_MAX, &boot);
+	if (err == 0) {
+		err = gpa_copy_to(&vm->domain->p2m, b->tables, buf, ARCH_GUEST_TABLES_MAX);
+	}
+	heap_free(buf);
+	if (err == 0) {
+		b->step = STEP_START;
+	}
+	return err;
+}
+
+static int step_start(struct vm *vm)
+{
+	int err = vm_devices_hook != NULL ? vm_devices_hook(vm, vm->domain) : 0;
+
+	if (err != 0) {
+		return err;
+	}
+	domain_start(vm->domain, vm->build.kernel, vm->build.tables.v);
+	return 1;
+}
+
+int vm_build_step(struct vm *vm)
+{
+	switch (vm->build.step) {
+	case STEP_RAM:
+		return step_ram(vm);
+	case STEP_KERNEL:
+		return step_module(vm, &vm->config.kernel, vm->build.kernel);
+	case STEP_RAMDISK:
+		return step_module(vm, &vm->config.ramdisk, vm->build.initrd);
+	case STEP_TABLES:
+		return step_tables(vm);
+	default:
+		return step_start(vm);
+	}
+}
+
+void vm_build_abort(struct vm *vm)
+{
+	struct vm_build *b = &vm->build;
+
+	if (b->block != NULL) {
+		frame_free(b->block, b->block_order);
+		b->block = NULL;
+	}
+	domain_shutdown(vm->domain, SHUTDOWN_POWEROFF);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * VMs as their operator knows them: a description, and the domain that is
+ * made from it again and again.
+ *
+ * A VM keeps its domain id over reboots. Building is deferred work in small
+ * steps; so is the policy after an end (on_poweroff, on_reboot, on_crash).
+ *
+ * Locking: a struct vm's changing fields under `vm_lock` inside; VMs are never
+ * freed while their domain exists.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include "kern/timer.h"
+#include "kern/work.h"
+#include "vm/domain.h"
+#include "vm/image.h"
+#include "vm/vmdesc.h"
+
+#define VM_MAX			DOMAIN_MAX
+#define VM_RESTART_MIN_NS	2000000000ULL	/* a shorter life delays the restart */
+#define VM_RESTART_DELAY_MAX_NS	32000000000ULL
+
+enum vm_state {
+	VM_OFF,			/* no domain */
+	VM_BUILDING,
+	VM_RUNNING,
+	VM_ENDING,		/* being torn down */
+	VM_KEPT,		/* ended and preserved for a look */
+	VM_FAILED,		/* could not be built; off */
+};
+
+/* Where the builder is. */
+struct vm_build {
+	struct image_info image;
+	uint64_t ram[2];		/* bytes in each bank */
+	unsigned int bank;		/* being filled */
+	uint64_t done;			/* bytes of the bank, or of the file */
+	void *block;			/* being zeroed before it is mapped */
+	unsigned int block_order;
+	uint64_t block_done;
+	gpa_t kernel;
+	gpa_t initrd;
+	gpa_t tables;
+	unsigned int step;
+};
+
+struct vm {
+	struct vm_config config;	/* constant */
+	unsigned int id;		/* of its domains; constant */
+	enum vm_state state;
+	struct domain *domain;		/* not OFF or FAILED */
+	enum shutdown_reason reason;	/* of the last end */
+	bool destroy;			/* whatever the policy says */
+	bool reboot;			/* start again whatever it says */
+	unsigned int restarts;
+	uint64_t restart_delay_ns;
+	struct timer restart_timer;
+	struct work work;
+	struct vm_build build;
+};
+
+/*
+ * Set by hv/init: make what a VM needs beyond memory and vCPUs (XenStore,
+ * devices) before its first instruction. An error ends the attempt.
+ */
+extern int (*vm_devices_hook)(struct vm *vm, struct domain *d);
+
+/* Take over a checked description; starts nothing. -ENOMEM, -ENOSPC. */
+MUST_CHECK int vm_add(const struct vm_config *config, struct vm **out);
+
+/* Begin to build and start it. -EBUSY: it has a domain. */
+MUST_CHECK int vm_start(struct vm *vm);
+
+/* By name or decimal id; NULL if there is none. */
+struct vm *vm_find(const char *name);
+struct vm *vm_by_id(unsigned int id);
+void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx);
+const char *vm_state_name(enum vm_state s);
+
+/* End it at once, for good, or to start anew. -ENOENT: it is off. */
+MUST_CHECK int vm_destroy(struct vm *vm);
+MUST_CHECK int vm_reset(struct vm *vm);
+
+/* From vm/domain.c: policy. True if the ended domain is to be preserved. */
+bool vm_keeps(struct domain *d, enum shutdown_reason reason);
+/* The domain's memory is free; it leaves the table next. */
+void vm_domain_gone(struct domain *d);
+
+/* From vm/vm.c to vm/build.c: one step; 0 more to do, 1 done, or an error. */
+MUST_CHECK int vm_build_begin(struct vm *vm);
+MUST_CHECK int vm_build_step(struct vm *vm);
+void vm_build_abort(struct vm *vm);
+
+#endif

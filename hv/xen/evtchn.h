@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event channels, 2-level ABI (xen/event_channel.h). FIFO is refused, see
+ * docs/decisions.
+ *
+ * Locking: LOCK_EVTCHN, one for all domains since a channel may join two of
+ * them, for every change of what a port is; sending takes no lock.
+ */
+#ifndef XEN_EVTCHN_H
+#define XEN_EVTCHN_H
+
+#include "vm/domain.h"
+
+#define EVTCHN_MAX 4096U		/* 2-level, 64-bit guest; port 0 is none */
+
+/*
+ * The guest notified `port`: called on the guest's CPU, in its hypercall,
+ * with no lock held.
+ */
+typedef void (*evtchn_fn)(void *ctx);
+
+/* A new port of `d` whose other end is the hypervisor. -ENOSPC, -ENOMEM. */
+MUST_CHECK int evtchn_alloc_hv(struct domain *d, evtchn_fn fn, void *ctx, unsigned int *port);
+
+/*
+ * Bind the hypervisor to a port that the guest allocated unbound for
+ * DOMID_HV. Nothing becomes pending. -EINVAL (not such a port), -ENOMEM.
+ */
+MUST_CHECK int evtchn_bind_hv(struct domain *d, unsigned int port, evtchn_fn fn, void *ctx);
+
+/*
+ * The hypervisor leaves the port: it becomes unbound for DOMID_HV again. fn
+ * may still be running on another CPU: free ctx by quiesce_call(). A port
+ * that is not bound to `ctx` any more (the guest may close it at any time) is
+ * left alone.
+ */
+void evtchn_unbind_hv(struct domain *d, unsigned int port, const void *ctx);
+
+/*
+ * Raise an event on the guest's port; nothing happens if the port is not
+ * bound. Any CPU; cheap; locks may be held.
+ */
+void evtchn_notify(struct domain *d, unsigned int port);
+
+/*
+ * A vCPU has a vcpu_info now: tell it about all events that wait. The guest
+ * finds out itself which.
+ */
+void evtchn_vcpu_ready(struct vcpu *v);
+
+/* True if `port` is pending; the mask does not matter. */
+bool evtchn_is_pending(const struct domain *d, unsigned int port);
+
+/* The hypercall (32). */
+long evtchn_op(struct vcpu *v, uint64_t cmd, uint64_t arg);
+
+/*
+ * Registers its domain_ops. A domain's creation makes the table and the
+ * shared_info page, too.
+ */
+void evtchn_init(void);
+
+#endif

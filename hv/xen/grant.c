@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Grant tables and the hypervisor's use of grants.
+ *
+ * The guest writes entries at any time: an entry is read once, as one 64-bit
+ * word, so that flags, domain and frame belong together.
+ *
+ * Locking: the table's lock for growth, marks and pins; grant_frame() reads
+ * without it. Table and frames are freed by quiesce_call().
+ * Invariants: an entry is marked by the hypervisor if and only if a pin with
+ * its reference exists.
+ */
+#include "xen/grant.h"
+
+#include "kern/log.h"
+#include "mem/frame.h"
+#include "mem/guest.h"
+#include "mem/heap.h"
+#include "xen/abi.h"
+
+#define GRANT_MAX	(GRANT_MAX_FRAMES * GRANT_ENTRIES_PER_FRAME)
+
+/* An entry as a word: flags in bits 15:0, domain in 31:16, frame in 63:32. */
+#define ENTRY_DOMID_SHIFT	16
+#define ENTRY_FRAME_SHIFT	32
+#define ENTRY_TYPE_MASK		((uint64_t)GTF_TYPE_MASK)
+/* What must be as ENTRY_GOOD: granted to the hypervisor, nothing unusual. */
+#define ENTRY_CHECK_MASK	(0xffffULL << ENTRY_DOMID_SHIFT | GTF_TYPE_MASK | \
+				 GTF_CACHE_MASK | GTF_SUB_PAGE)
+#define ENTRY_GOOD		((uint64_t)DOMID_HV << ENTRY_DOMID_SHIFT | GTF_PERMIT_ACCESS)
+
+#define ENTRY_IN_USE		((uint64_t)(GTF_READING | GTF_WRITING))
+
+/* How often the guest may be faster when an entry is marked. */
+#define MARK_TRIES	8U
+
+static uint64_t *entry_find(const struct grant_table *t, uint32_t ref)
+{
+	uint64_t *frame;
+
+	if (unlikely(t == NULL || ref >= GRANT_MAX)) {
+		return NULL;
+	}
+	ref &= GRANT_MAX - 1;		/* also when the branch is mispredicted */
+	/* Acquire: pairs with the release in grow_locked(). */
+	frame = atomic_load_explicit(&t->frame[ref / GRANT_ENTRIES_PER_FRAME],
+				     memory_order_acquire);
+	return frame != NULL ? &frame[ref % GRANT_ENTRIES_PER_FRAME] : NULL;
+}
+
+static inline bool entry_is_good(uint64_t e, bool write)
+{
+	return (e & ENTRY_CHECK_MASK) == ENTRY_GOOD && (!write || (e & GTF_READONLY) == 0);
+}
+
+/* Why the entry is not good. */
+static int entry_error(uint64_t e)
+{
+	return (e & ENTRY_TYPE_MASK) == GTF_PERMIT_ACCESS ? -EACCES : -ENOENT;
+}
+
+/* The page behind a good entry. */
+static inline int entry_page(struct domain *d, uint64_t e, bool write, void **page)
+{
+	unsigned int want = P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
+	unsigned int attr;
+	hpa_t pa;
+
+	if (p2m_lookup(&d->p2m, GFN(e >> ENTRY_FRAME_SHIFT), &pa, &attr) != 0 ||
+	    (attr & want) != want) {
+		return -EFAULT;
+	}
+	*page = hpa_to_va(pa);
+	return 0;
+}
+
+int grant_frame(struct domain *d, uint32_t ref, bool write, void **page)
+{
+	const uint64_t *entry = entry_find(READ_ONCE(d->grant), ref);
+	uint64_t e;
+
+	if (unlikely(entry == NULL)) {
+		return -ENOENT;
+	}
+	e = READ_ONCE(*entry);
+	if (unlikely(!entry_is_good(e, write))) {
+		return entry_error(e);
+	}
+	return entry_page(d, e, write, page);
+}
+
+/* Mark a good entry in use; *out is what it was then. */
+static int entry_mark(uint64_t *entry, uint64_t *out)
+{
+	uint64_t e = READ_ONCE(*entry);
+
+	for (unsigned int i = 0; i < MARK_TRIES; i++) {
+		if (!entry_is_good(e, true)) {
+			return entry_error(e);
+		}
+		if (atomic_compare_exchange_strong((_Atomic uint64_t *)entry, &e,
+						   e | ENTRY_IN_USE)) {
+			*out = e;
+			return 0;
+		}
+	}
+	return -EBUSY;
+}
+
+static void entry_unmark(uint64_t *entry)
+{
+	/* Release: all our accesses of the page come before. */
+	atomic_fetch_and_explicit((_Atomic uint64_t *)entry, ~ENTRY_IN_USE,
+				  memory_order_release);
+}
+
+static int pin_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
+		      uint32_t ref, void **page)
+{
+	uint64_t e;
+	int err = entry_mark(entry, &e);
+
+	if (err != 0) {
+		return err;
+	}
+	err = entry_page(d, e, true, page);
+	if (err == 0) {
+		err = pin_add_locked(&t->pins, *page, ref);
+	}
+	if (err != 0 && !pin_has_ref_locked(&t->pins, ref)) {
+		entry_unmark(entry);
+	}
+	return err;
+}
+
+int grant_pin(struct domain *d, uint32_t ref, void **page)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+	uint64_t *entry = entry_find(t, ref);
+	int err;
+
+	if (entry == NULL) {
+		return -ENOENT;
+	}
+	spin_lock(&t->lock);
+	err = pin_locked(d, t, entry, ref, page);
+	spin_unlock(&t->lock);
+	return err;
+}
+
+void grant_unpin(struct domain *d, uint32_t ref)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+	uint64_t *entry = entry_find(t, ref);
+
+	if (entry == NULL) {
+		return;
+	}
+	spin_lock(&t->lock);
+	if (pin_remove_locked(&t->pins, NULL, ref) && !pin_has_ref_locked(&t->pins, ref)) {
+		entry_unmark(entry);
+	}
+	spin_unlock(&t->lock);
+}
+
+static int grow_locked(struct grant_table *t, unsigned int count)
+{
+	while (t->frame_count < count) {
+		uint64_t *frame = frame_alloc(0, FRAME_ZERO);
+
+		if (frame == NULL) {
+			return -ENOMEM;
+		}
+		atomic_store_explicit(&t->frame[t->frame_count], frame,
+				      memory_order_release);
+		t->frame_count++;
+	}
+	return 0;
+}
+
+void *grant_table_frame(struct domain *d, unsigned int idx)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+	void *frame = NULL;
+
+	if (t == NULL || idx >= GRANT_MAX_FRAMES) {
+		return NULL;
+	}
+	spin_lock(&t->lock);
+	if (grow_locked(t, idx + 1) == 0) {
+		frame = atomic_load_explicit(&t->frame[idx], memory_order_relaxed);
+	}
+	spin_unlock(&t->lock);
+	return frame;
+}
+
+/* --- the hypercall ---------------------------------------------------------- */
+
+static bool dom_is_self(const struct domain *d, uint16_t dom)
+{
+	return dom == DOMID_SELF || dom == d->id;
+}
+
+static long op_query_size(struct vcpu *v, uint64_t arg)
+{
+	const struct grant_table *t = READ_ONCE(v->domain->grant);
+	struct gnttab_query_size op;
+
+	if (guest_copy_from(&v->arch, &op, arg, sizeof(op)) != 0) {
+		return -EFAULT;
+	}
+	if (dom_is_self(v->domain, op.dom) && t != NULL) {
+		op.frames = READ_ONCE(t->frame_count);
+		op.max_frames = GRANT_MAX_FRAMES;
+		op.status = GNTST_OKAY;
+	} else {
+		op.frames = 0;
+		op.max_frames = 0;
+		op.status = GNTST_BAD_DOMAIN;
+	}
+	return guest_copy_to(&v->arch, arg, &op, sizeof(op));
+}
+
+static long op_set_version(struct vcpu *v, uint64_t arg)
+{
+	uint32_t version;
+
+	if (guest_copy_from(&v->arch, &version, arg, sizeof(version)) != 0) {
+		return -EFAULT;
+	}
+	switch (version) {
+	case 1:
+		return 0;
+	case 2:
+		return -ENOSYS;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long op_get_version(struct vcpu *v, uint64_t arg)
+{
+	struct gnttab_get_version op;
+
+	if (guest_copy_from(&v->arch, &op, arg, sizeof(op)) != 0) {
+		return -EFAULT;
+	}
+	if (!dom_is_self(v->domain, op.dom)) {
+		return -EPERM;
+	}
+	op.version = 1;
+	return guest_copy_to(&v->arch, arg, &op, sizeof(op));
+}
+
+long grant_op(struct vcpu *v, uint64_t cmd, uint64_t arg, uint64_t count)
+{
+	long (*op)(struct vcpu *v, uint64_t arg);
+
+	switch (cmd) {
+	case GNTTABOP_QUERY_SIZE:
+		op = op_query_size;
+		break;
+	case GNTTABOP_SET_VERSION:
+		op = op_set_version;
+		break;
+	case GNTTABOP_GET_VERSION:
+		op = op_get_version;
+		break;
+	default:
+		return -ENOSYS;
+	}
+	return count == 1 ? op(v, arg) : -EINVAL;
+}
+
+/* --- life with the domain --------------------------------------------------- */
+
+static void table_free(struct quiesce *q)
+{
+	struct grant_table *t = container_of(q, struct grant_table, quiesce);
+
+	for (unsigned int i = 0; i < t->frame_count; i++) {
+		frame_free(t->frame[i], 0);
+	}
+	heap_free(t);
+}
+
+/* The table exists from the start, so that no operation can come before it. */
+static int grant_create(struct domain *d)
+{
+	struct grant_table *t = heap_alloc(sizeof(*t));
+
+	if (t == NULL) {
+		return -ENOMEM;
+	}
+	spin_init(&t->lock, LOCK_GRANT);
+	if (grow_locked(t, 1) != 0) {
+		heap_free(t);
+		return -ENOMEM;
+	}
+	d->grant = t;
+	return 0;
+}
+
+static bool grant_destroy(struct domain *d)
+{
+	struct grant_table *t = d->grant;
+
+	if (t != NULL) {
+		WRITE_ONCE(d->grant, NULL);
+		quiesce_call(&t->quiesce, table_free);
+	}
+	return false;
+}
+
+void grant_init(void)
+{
+	static const struct domain_ops ops = {
+		.name = "grant",
+		.create = grant_create,
+		.destroy = grant_destroy,
+	};
+
+	domain_register_ops(&ops);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Grant tables, version 1 (xen/grant_table.h), and the hypervisor's own use
+ * of a guest's grants.
+ *
+ * Locking: LOCK_GRANT of the granting domain for growth and pins (see
+ * xen/pin.h); grant_frame() takes no lock.
+ */
+#ifndef XEN_GRANT_H
+#define XEN_GRANT_H
+
+#include "vm/domain.h"
+#include "xen/pin.h"
+
+#define GRANT_MAX_FRAMES 64U		/* 512 entries each */
+
+struct grant_table {
+	struct quiesce quiesce;
+	struct spinlock lock;
+	unsigned int frame_count;	/* under lock; frames 0 .. count - 1 exist */
+	/* Entries as words, see abi.h; a frame never goes away or moves. */
+	_Atomic(uint64_t *) frame[GRANT_MAX_FRAMES];
+	struct pin_set pins;		/* under lock */
+};
+
+/*
+ * The page that `d` grants to the hypervisor by `ref`, for use at once: the
+ * address is good until this CPU's next exit path. Nothing is marked in the
+ * entry (a copy that ends within the call needs no mark). `write` asks for a
+ * writable grant. Only the domain's own RAM can be granted.
+ * -ENOENT no such or no active grant, -EACCES wrong domain or read-only or
+ * flags that the hypervisor does not serve, -EFAULT no RAM behind it.
+ */
+MUST_CHECK int grant_frame(struct domain *d, uint32_t ref, bool write, void **page);
+
+/*
+ * The same for longer (rings), writable: marks the entry in use
+ * (reading|writing) and pins the page, so that the guest can neither end the
+ * grant nor give the page back. Undone by grant_unpin(), once for each pin.
+ * Errors as above and -ENOSPC too many pins, -EBUSY the guest changes the
+ * entry without end.
+ */
+MUST_CHECK int grant_pin(struct domain *d, uint32_t ref, void **page);
+void grant_unpin(struct domain *d, uint32_t ref);
+
+/*
+ * The hypervisor page that holds frame `idx` of the table, growing the table;
+ * NULL if beyond the limit or no memory.
+ */
+void *grant_table_frame(struct domain *d, unsigned int idx);
+
+/* The hypercall (20). */
+long grant_op(struct vcpu *v, uint64_t cmd, uint64_t arg, uint64_t count);
+
+void grant_init(void);			/* registers its domain_ops */
+
+#endif

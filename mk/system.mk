@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What surrounds the hypervisor: set-up of the machine, guests, demo, system
+# tests and benchmarks. Included by the top Makefile, which has the target
+# "all" (hypervisor, mvctl) and "check-programs" (what tests/run-check runs).
+
+JOBS ?= $(shell nproc)
+# Debian's own: the packages of scripts/setup belong to it.
+PYTHON ?= /usr/bin/python3
+GUEST_CC := aarch64-linux-gnu-gcc
+GUEST_CFLAGS := -std=gnu11 -O2 -static -s -Werror -Wall -Wextra -Wshadow \
+	-Wconversion -Wmissing-prototypes -Wvla -Wundef
+
+# Packages and downloads. Everything that compiles needs it first.
+build/.setup: scripts/setup
+	@scripts/setup
+
+.PHONY: setup run shell check guests bench-net bench-guests
+
+setup: build/.setup
+
+# The targets below are for people: they set the machine up first and then
+# build with all CPUs. (A second make, since the set-up may install compilers.)
+run: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@$(PYTHON) scripts/demo.py
+
+shell: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@$(PYTHON) scripts/demo.py --shell
+
+check: build/.setup
+	@scripts/setup --extra-kernels
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
+		check-programs guests bench-guests
+	@$(PYTHON) tests/run-check
+
+bench-net: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
+		bench-guests
+	@$(PYTHON) bench/run-net
+
+# Guests
+
+guests: build/guests/Image build/guests/demo.cpio.gz
+
+build/guests/Image: build/.setup
+	@mkdir -p $(@D)
+	@cp build/deps/kernel/standard/Image $@
+
+build/guests/agent: guests/common/agent.c | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
+
+build/guests/demo.cpio.gz: guests/demo/mkinitrd guests/demo/init \
+		guests/common/initrd.py build/guests/agent build/.setup
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/demo/mkinitrd standard $@
+
+# Benchmarks
+
+bench-guests: build/guests/Image build/guests/bench.cpio.gz \
+	build/bench/insn-split.so
+
+build/guests/nt: bench/nt/nt.c | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
+
+build/guests/bench.cpio.gz: bench/guest/mkinitrd bench/guest/init \
+		bench/guest/bench guests/common/initrd.py build/guests/agent \
+		build/guests/nt build/.setup
+	@echo "  INITRD $@"
+	@$(PYTHON) bench/guest/mkinitrd standard $@
+
+build/bench/insn-split.so: bench/insn-split.c | build/.setup
+	@mkdir -p $(@D)
+	@echo "  PLUGIN $@"
+	@gcc -std=gnu11 -O2 -fPIC -shared -Werror -Wall -Wextra -Wshadow \
+		-Wconversion -o $@ $<

@@ -1,0 +1,308 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boot Microvisor with three Debian guests in QEMU and show what it can do.
+
+usage: demo.py [--shell] [--cpu MODEL] [--cpus N]
+
+One line a check, "demo: CHECK ... ok (VALUE)"; the exit status is 0 only if
+all checks are ok. With --shell the same machine is at your terminal instead.
+"""
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                    ".."))
+sys.path.insert(0, os.path.join(TOP, "tests", "system"))
+import harness  # noqa: E402
+from harness import Failure  # noqa: E402
+
+FOLDER = os.path.join(TOP, "build", "demo")
+GUESTS = ("a", "b", "c")
+ADDRESS = {"a": "10.0.0.2", "b": "10.0.0.3", "c": "10.0.0.4"}
+CHECKS = []
+
+
+def say(text, end="\n"):
+    print(f"demo: {text}", end=end, flush=True)
+
+
+def check(name):
+    """Register a check: a function of the Demo that returns the value to show
+    or raises Failure."""
+    def register(function):
+        CHECKS.append((name, function))
+        return function
+    return register
+
+
+def both_ways(name):
+    """The same from a to b and from b to a."""
+    def register(function):
+        for source, target in (("a", "b"), ("b", "a")):
+            CHECKS.append((f"{name}-{source}-{target}",
+                           lambda demo, s=source, t=target:
+                           function(demo, demo.guests[s], t)))
+        return function
+    return register
+
+
+class Demo:
+    def __init__(self, machine):
+        self.machine = machine
+        self.guests = {name: machine.guest(name, number)
+                       for number, name in enumerate(GUESTS, 1)}
+        self.servers = {}
+
+    def iperf_server(self, name):
+        """Start iperf3's server in a guest, once."""
+        if name not in self.servers:
+            job = self.guests[name].start("iperf3 -s --forceflush")
+            job.wait_line("listening", 20)
+            self.servers[name] = job
+
+
+@check("boot")
+def boot(demo):
+    begin = time.monotonic()
+    demo.machine.boot()
+    for guest in demo.guests.values():
+        guest.wait_ready(120)
+    for guest in demo.guests.values():      # input arrives too
+        guest.run("true", 20)
+    return (f"{len(GUESTS)} guests ready after "
+            f"{time.monotonic() - begin:.1f} s")
+
+
+@both_ways("ping")
+def ping(demo, guest, target):
+    text = guest.run(f"ping -c 10 -i 0.1 -w 20 {ADDRESS[target]}").output
+    received = re.search(r"(\d+) packets transmitted, (\d+) packets received",
+                         text)
+    times = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+) ms", text)
+    if not received or not times or received[1] != received[2]:
+        raise Failure(f"packets were lost: {text[-300:]}")
+    return f"{received[2]} of {received[1]}, {times[2]} ms on average"
+
+
+def iperf(demo, guest, target, options):
+    demo.iperf_server(target)
+    result = guest.run(f"iperf3 -J -c {ADDRESS[target]} {options}", 60,
+                       check=False)
+    try:
+        document = json.loads(result.output)
+    except ValueError:
+        raise Failure(f"iperf3: {result.output[-300:]}") from None
+    if "error" in document or result.status:
+        raise Failure(f"iperf3: {document.get('error', result.status)}")
+    return document["end"]
+
+
+@both_ways("iperf3-tcp")
+def iperf_tcp(demo, guest, target):
+    end = iperf(demo, guest, target, "-t 3")
+    rate = end["sum_received"]["bits_per_second"]
+    if end["sum_received"]["bytes"] == 0:
+        raise Failure("nothing was received")
+    return (f"{rate / 1e6:.0f} Mbit/s, "
+            f"{end['sum_sent'].get('retransmits', 0)} retransmits")
+
+
+@both_ways("iperf3-udp")
+def iperf_udp(demo, guest, target):
+    end = iperf(demo, guest, target, "-t 3 -u -b 30M")["sum"]
+    lost, packets = end["lost_packets"], end["packets"]
+    if packets == 0 or lost > packets / 10:
+        raise Failure(f"{lost} of {packets} datagrams were lost")
+    return (f"{end['bits_per_second'] / 1e6:.0f} Mbit/s, "
+            f"{lost} of {packets} datagrams lost")
+
+
+@check("file-64MiB-sha256")
+def file_copy(demo):
+    source, target = demo.guests["a"], demo.guests["b"]
+    source.run("dd if=/dev/urandom of=/tmp/file bs=1M count=64 2>&1", 60)
+    wanted = source.run("sha256sum </tmp/file", 60).output.split()[0]
+    server = source.start("httpd -f -p 8080 -h /tmp")
+    begin = time.monotonic()
+    try:
+        target.run(f"wget -q -O /tmp/file http://{ADDRESS['a']}:8080/file", 60)
+    finally:
+        server.kill()
+    seconds = time.monotonic() - begin
+    size, got = target.run("stat -c %s /tmp/file; sha256sum </tmp/file",
+                           60).output.split()[:2]
+    for guest in (source, target):
+        guest.run("rm /tmp/file")
+    if int(size) != 64 << 20 or got != wanted:
+        raise Failure(f"a has {wanted}, b has {got} and {size} bytes")
+    return f"{got[:16]}... the same in both, {64 / seconds:.0f} MiB/s"
+
+
+@check("xenstore-ls")
+def xenstore_ls(demo):
+    guest = demo.guests["a"]
+    text = guest.run("xenstore-ls /local/domain/$(xenstore-read domid)").output
+    for pattern in (r'^name = "a"$', r"^device = ", r"^ vif = ",
+                    r'^  0 = ', r'^   state = "4"$'):
+        if not re.search(pattern, text, re.M):
+            raise Failure(f"'{pattern}' is missing in: {text[-800:]}")
+    stored = guest.run("xenstore-write data/demo hello && "
+                       "xenstore-read data/demo && xenstore-rm data/demo")
+    if stored.output != "hello":
+        raise Failure(f"wrote 'hello', read '{stored.output}'")
+    return f"{len(text.splitlines())} nodes, network interface connected"
+
+
+@check("smp-4-vcpus")
+def smp(demo):
+    guest = demo.guests["b"]
+    online = guest.run("cat /sys/devices/system/cpu/online").output
+    if online != "0-3":
+        raise Failure(f"online are {online}")
+    # A program on each of them, at the same time.
+    cpus = guest.run(
+        "for c in 0 1 2 3; do taskset $((1 << c)) sh -c "
+        "'n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done; "
+        "cut -d\" \" -f39 /proc/self/stat' & done; wait", 60).output.split()
+    if sorted(cpus) != ["0", "1", "2", "3"]:
+        raise Failure(f"programs ran on {cpus}")
+    return "CPUs 0-3 online, a program ran on each"
+
+
+def longest_gap(amounts):
+    """How many seconds in a row nothing was sent."""
+    longest = now = 0
+    for amount in amounts:
+        now = 0 if amount else now + 1
+        longest = max(longest, now)
+    return longest
+
+
+@check("reboot-keeps-tcp")
+def reboot_keeps_tcp(demo):
+    demo.iperf_server("b")
+    stream = demo.guests["a"].start(
+        f"iperf3 -c {ADDRESS['b']} -t 300 -i 1 -b 500M --forceflush")
+    interval = r"\] +(\d+)\.\d+-\d+\.\d+ +sec +([\d.]+) ([KMG]?Bytes)"
+    try:
+        stream.wait_line(interval, 30)
+        begin = time.monotonic()
+        demo.guests["c"].start("reboot -f")
+        demo.guests["c"].wait_ready(120, starts=2)
+        seconds = time.monotonic() - begin
+        after = len(stream.lines)
+        demo.machine.wait_for(lambda: len(stream.lines) >= after + 2 or
+                              stream.status is not None, 30,
+                              "the stream stopped")
+        if stream.status is not None:
+            raise Failure(f"the stream ended: {stream.output[-300:]}")
+        found = re.findall(interval, stream.output)
+        gap = longest_gap(float(amount) for _, amount, _ in found)
+        if gap > 2:
+            raise Failure(f"the stream stood still for {gap} s")
+    finally:
+        stream.kill()
+    demo.guests["c"].run(f"ping -c 2 -w 20 {ADDRESS['a']}")
+    return (f"c was back after {seconds:.1f} s, meanwhile a sent to b for "
+            f"{len(found)} s, longest gap {gap} s")
+
+
+def make_bundle(shell):
+    configs = []
+    for name in GUESTS:
+        path = os.path.join(TOP, "guests", "demo", f"{name}.cfg")
+        if shell:
+            with open(path, encoding="utf-8") as file:
+                text = file.read().replace("console=hvc0",
+                                           "console=hvc0 mv.shell")
+            # As deep as the original: its relative paths stay right.
+            path = os.path.join(FOLDER, f"{name}.cfg")
+            os.makedirs(FOLDER, exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        configs.append(path)
+    begin = time.monotonic()
+    say("make the boot bundle")
+    bundle = harness.make_bundle(os.path.join(
+        FOLDER, "shell.cpio" if shell else "boot.cpio"), *configs)
+    say(f"bundle: {os.path.getsize(bundle) >> 20} MiB, done in "
+        f"{time.monotonic() - begin:.1f} s")
+    return bundle
+
+
+def interactive(bundle, machine):
+    command = harness.qemu_command(bundle=bundle, **machine)
+    say("Ctrl-] 1, 2, 3 gives the keyboard to guest a, b, c; Ctrl-] 0 to the "
+        "hypervisor; Ctrl-] ? helps")
+    say("Ctrl-a x ends the machine")
+    try:
+        return subprocess.call([*command, "-serial", "mon:stdio"],
+                               preexec_fn=harness.end_with_parent)
+    except OSError as problem:
+        raise Failure(f"cannot start QEMU: {problem}") from None
+
+
+def run_checks(machine):
+    demo = Demo(machine)
+    good = 0
+    for number, (name, function) in enumerate(CHECKS):
+        say(f"{name} ... ", end="")
+        begin = time.monotonic()
+        try:
+            value = function(demo)
+        except Failure as failure:
+            print(f"FAILED after {time.monotonic() - begin:.0f} s", flush=True)
+            harness.complain(machine, failure)
+            if name == "boot" or machine.ended is not None or machine.panic:
+                for other, _ in CHECKS[number + 1:]:
+                    say(f"{other} ... FAILED (not run)")
+                break
+            continue
+        print(f"ok ({value})", flush=True)
+        good += 1
+    return good
+
+
+def stop(number, _frame):
+    sys.exit(128 + number)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--shell", action="store_true",
+                        help="be at the machine's terminal yourself")
+    parser.add_argument("--cpu", default="cortex-a57", help="QEMU's CPU model")
+    parser.add_argument("--cpus", type=int, default=2, help="number of CPUs")
+    args = parser.parse_args()
+    settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048}
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    begin = time.monotonic()
+    try:
+        bundle = make_bundle(args.shell)
+        if args.shell:
+            sys.exit(interactive(bundle, settings))
+    except Failure as failure:
+        sys.exit(f"demo: {failure}")
+    say(f"boot {args.cpus} CPUs ({args.cpu}), {settings['ram']} MiB, "
+        f"{len(GUESTS)} guests")
+    machine = harness.Machine(bundle, log=os.path.join(FOLDER, "console.log"),
+                              **settings)
+    try:
+        good = run_checks(machine)
+    finally:
+        machine.stop()
+    say(f"all of it took {time.monotonic() - begin:.0f} s; the console log is "
+        f"build/demo/console.log")
+    say(f"{good} of {len(CHECKS)} checks ok")
+    sys.exit(0 if good == len(CHECKS) else 1)
+
+
+if __name__ == "__main__":
+    main()

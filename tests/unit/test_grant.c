@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xen/grant and xen/pin.
+ */
+#include "unit/unit.h"
+
+#include <pthread.h>
+
+#include "lib/bits.h"
+#include "unit/xen_guest.h"
+#include "xen/grant.h"
+
+#define GOOD	GTF_PERMIT_ACCESS
+#define RAM	(HOST_GUEST_GFN + 4)
+
+static struct domain *guest_make(void)
+{
+	struct domain *d = host_domain_create(16, 1);
+
+	xg_start(d);
+	return d;
+}
+
+static void test_good_entries(void **state)
+{
+	struct domain *d = guest_make();
+	void *page;
+
+	xg_grant(d, 8, RAM, GOOD);
+	assert_int_equal(grant_frame(d, 8, false, &page), 0);
+	assert_ptr_equal(page, host_page(d, RAM));
+	assert_int_equal(grant_frame(d, 8, true, &page), 0);
+
+	xg_grant(d, 511, RAM + 1, GOOD | GTF_READONLY);
+	assert_int_equal(grant_frame(d, 511, false, &page), 0);
+	assert_ptr_equal(page, host_page(d, RAM + 1));
+	assert_int_equal(grant_frame(d, 511, true, &page), -EACCES);
+
+	/* Marks of its own do not matter, and none is made. */
+	xg_grant(d, 9, RAM, GOOD | GTF_READING | GTF_WRITING);
+	assert_int_equal(grant_frame(d, 9, true, &page), 0);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD);
+}
+
+static void test_bad_entries(void **state)
+{
+	struct domain *d = guest_make();
+	void *page = NULL;
+
+	assert_int_equal(grant_frame(d, 10, false, &page), -ENOENT);
+	for (unsigned int type = 0; type < 4; type++) {
+		xg_grant(d, 10, RAM, type);
+		assert_int_equal(grant_frame(d, 10, false, &page), type == 1 ? 0 : -ENOENT);
+	}
+	for (unsigned int bit = 5; bit <= 8; bit++) {	/* caching, sub-page */
+		xg_grant(d, 10, RAM, GOOD | 1U << bit);
+		assert_int_equal(grant_frame(d, 10, false, &page), -EACCES);
+	}
+	xg_grant(d, 10, RAM, GOOD);
+	xg_entry(d, 10)->domid = 1;
+	assert_int_equal(grant_frame(d, 10, false, &page), -EACCES);
+	xg_entry(d, 10)->domid = DOMID_SELF;
+	assert_int_equal(grant_frame(d, 10, false, &page), -EACCES);
+}
+
+static void test_references_out_of_range(void **state)
+{
+	static const uint32_t refs[] = {
+		512, 32767, 32768, 65536, 32768 + 8, 0x80000008, UINT32_MAX,
+	};
+	struct domain *d = guest_make();
+	void *page;
+
+	xg_grant(d, 8, RAM, GOOD);
+	for (size_t i = 0; i < ARRAY_SIZE(refs); i++) {
+		assert_int_equal(grant_frame(d, refs[i], false, &page), -ENOENT);
+		assert_int_equal(grant_pin(d, refs[i], &page), -ENOENT);
+		grant_unpin(d, refs[i]);
+	}
+}
+
+/* Only RAM of its own can be granted: not a hole, not the hypervisor's pages. */
+static void test_frames_that_cannot_be_granted(void **state)
+{
+	static const uint64_t gfns[] = { 0, 0x30000, UINT32_MAX, XG_GRANT_GFN, XG_SHARED_GFN };
+	struct domain *d = guest_make();
+	void *page;
+
+	for (size_t i = 0; i < ARRAY_SIZE(gfns); i++) {
+		xg_grant(d, 8, gfns[i], GOOD);
+		assert_int_equal(grant_frame(d, 8, false, &page), -EFAULT);
+		assert_int_equal(grant_pin(d, 8, &page), -EFAULT);
+		assert_int_equal(xg_entry(d, 8)->flags, GOOD);
+		assert_int_equal(page_pin(d, GFN(gfns[i]), &page), -EFAULT);
+	}
+}
+
+static void test_pin(void **state)
+{
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	void *page, *again;
+
+	xg_grant(d, 8, RAM, GOOD);
+	assert_int_equal(grant_pin(d, 8, &page), 0);
+	assert_ptr_equal(page, host_page(d, RAM));
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READING | GTF_WRITING);
+	assert_true(page_is_pinned(d, page));
+
+	/* The page stays whatever the guest tries. */
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 0);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_SHARED_INFO, 0, RAM), -EBUSY);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 0, RAM), -EBUSY);
+	assert_int_equal(xg_reserve(v, XENMEM_POPULATE_PHYSMAP, RAM, 1, 0), 0);
+	assert_ptr_equal(page, host_page(d, RAM));
+	assert_int_equal(d->stats.misuse, 3);
+
+	/* Twice pinned: free only after both. */
+	assert_int_equal(grant_pin(d, 8, &again), 0);
+	assert_ptr_equal(again, page);
+	grant_unpin(d, 8);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READING | GTF_WRITING);
+	assert_true(page_is_pinned(d, page));
+	grant_unpin(d, 8);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD);
+	assert_false(page_is_pinned(d, page));
+	grant_unpin(d, 8);		/* once too often does nothing */
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 1);
+}
+
+static void test_pin_outlives_the_entry(void **state)
+{
+	struct domain *d = guest_make();
+	void *page;
+
+	/* The guest points the entry elsewhere while it is in use. */
+	xg_grant(d, 8, RAM, GOOD);
+	assert_int_equal(grant_pin(d, 8, &page), 0);
+	xg_grant(d, 8, RAM + 1, 0);
+	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 0);
+	grant_unpin(d, 8);
+	assert_int_equal(xg_entry(d, 8)->flags, 0);
+	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 1);
+}
+
+static void test_pin_wants_write_access(void **state)
+{
+	struct domain *d = guest_make();
+	void *page;
+
+	xg_grant(d, 8, RAM, GOOD | GTF_READONLY);
+	assert_int_equal(grant_pin(d, 8, &page), -EACCES);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READONLY);
+}
+
+static void test_pin_limit(void **state)
+{
+	struct domain *d = guest_make();
+	void *page, *ram = host_page(d, RAM);
+
+	for (unsigned int i = 0; i < PIN_MAX; i++) {
+		xg_grant(d, 8 + i, RAM, GOOD);
+		assert_int_equal(grant_pin(d, 8 + i, &page), 0);
+	}
+	xg_grant(d, 8 + PIN_MAX, RAM, GOOD);
+	assert_int_equal(grant_pin(d, 8 + PIN_MAX, &page), -ENOSPC);
+	assert_int_equal(xg_entry(d, 8 + PIN_MAX)->flags, GOOD);
+	assert_int_equal(page_pin(d, GFN(RAM), &page), -ENOSPC);
+	/* The last one pinned again: fails, and stays marked. */
+	assert_int_equal(grant_pin(d, 8, &page), -ENOSPC);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READING | GTF_WRITING);
+	for (unsigned int i = 0; i < PIN_MAX; i++) {
+		assert_true(page_is_pinned(d, ram));
+		grant_unpin(d, 8 + i);
+		assert_int_equal(xg_entry(d, 8 + i)->flags, GOOD);
+	}
+	assert_false(page_is_pinned(d, ram));
+}
+
+static void test_page_pins(void **state)
+{
+	struct domain *d = guest_make();
+	void *a, *b, *g;
+
+	assert_int_equal(page_pin(d, GFN(RAM), &a), 0);
+	assert_int_equal(page_pin(d, GFN(RAM), &b), 0);
+	xg_grant(d, 8, RAM, GOOD);
+	assert_int_equal(grant_pin(d, 8, &g), 0);
+	assert_ptr_equal(a, g);
+	page_unpin(d, a);
+	page_unpin(d, b);
+	page_unpin(d, b);		/* not the grant's pin */
+	assert_true(page_is_pinned(d, a));
+	grant_unpin(d, 8);
+	assert_false(page_is_pinned(d, a));
+}
+
+static atomic_bool stop;
+
+static void *flip(void *arg)
+{
+	_Atomic uint16_t *flags = arg;
+
+	while (!atomic_load(&stop)) {
+		for (unsigned int i = 0; i < 64; i++) {
+			atomic_store(flags, (uint16_t)(GOOD | (i & 1) << 9));
+		}
+	}
+	return NULL;
+}
+
+/* The guest changes the entry all the time: an answer comes anyway. */
+static void test_pin_against_a_flipping_guest(void **state)
+{
+	struct domain *d = guest_make();
+	pthread_t t;
+	void *page;
+
+	xg_grant(d, 8, RAM, GOOD);
+	atomic_store(&stop, false);
+	assert_int_equal(pthread_create(&t, NULL, flip, &xg_entry(d, 8)->flags), 0);
+	for (unsigned int i = 0; i < 20000; i++) {
+		int err = grant_pin(d, 8, &page);
+
+		if (err == 0) {
+			grant_unpin(d, 8);
+		} else {
+			assert_int_equal(err, -EBUSY);
+		}
+	}
+	atomic_store(&stop, true);
+	pthread_join(t, NULL);
+	assert_false(page_is_pinned(d, host_page(d, RAM)));
+}
+
+static void test_growth(void **state)
+{
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	struct gnttab_query_size size = { .dom = DOMID_SELF, .status = 99 };
+	void *page;
+
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_QUERY_SIZE, &size, sizeof(size)),
+			 0);
+	assert_int_equal(size.status, GNTST_OKAY);
+	assert_int_equal(size.frames, 1);
+	assert_int_equal(size.max_frames, GRANT_MAX_FRAMES);
+
+	/* The highest first, as Linux does. */
+	for (unsigned int i = 4; i-- > 0;) {
+		assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, i, XG_GRANT_GFN + i), 0);
+	}
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_QUERY_SIZE, &size, sizeof(size)),
+			 0);
+	assert_int_equal(size.frames, 4);
+	for (unsigned int ref = 512; ref < 2048; ref += 511) {
+		assert_int_equal(xg_entry(d, ref)->flags, 0);
+		xg_grant(d, ref, RAM, GOOD);
+		assert_int_equal(grant_frame(d, ref, true, &page), 0);
+		assert_int_equal(grant_frame(d, ref + 1, true, &page), -ENOENT);
+	}
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 63, XG_GRANT_GFN + 63), 0);
+	xg_grant(d, 32767, RAM, GOOD);
+	assert_int_equal(grant_frame(d, 32767, true, &page), 0);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 64, XG_GRANT_GFN + 64), -EINVAL);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, XENMAPIDX_GRANT_STATUS,
+				    XG_GRANT_GFN + 64), -EINVAL);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, UINT64_MAX, XG_GRANT_GFN + 64),
+			 -EINVAL);
+	/* Again at the same place, as after a resume. */
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 63, XG_GRANT_GFN + 63), 0);
+	assert_int_equal(grant_frame(d, 32767, true, &page), 0);
+}
+
+static void test_operations(void **state)
+{
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	struct gnttab_query_size size = { .dom = 200 };
+	struct gnttab_get_version get = { .dom = DOMID_SELF };
+	uint32_t version = 1;
+
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_QUERY_SIZE, &size, sizeof(size)),
+			 0);
+	assert_int_equal(size.status, GNTST_BAD_DOMAIN);
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_SET_VERSION, &version, 4), 0);
+	assert_int_equal(version, 1);
+	version = 2;
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_SET_VERSION, &version, 4),
+			 -ENOSYS);
+	version = 3;
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_SET_VERSION, &version, 4),
+			 -EINVAL);
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_GET_VERSION, &get, sizeof(get)),
+			 0);
+	assert_int_equal(get.version, 1);
+	get.dom = 200;
+	assert_int_equal(xg_op(v, HC_GRANT_TABLE_OP, GNTTABOP_GET_VERSION, &get, sizeof(get)),
+			 -EPERM);
+
+	for (uint64_t cmd = 0; cmd < 16; cmd++) {
+		bool known = cmd == GNTTABOP_QUERY_SIZE || cmd == GNTTABOP_SET_VERSION ||
+			     cmd == GNTTABOP_GET_VERSION;
+
+		assert_int_equal(host_hypercall(v, HC_GRANT_TABLE_OP, cmd, 0x1000, 1),
+				 known ? -EFAULT : -ENOSYS);
+		assert_int_equal(host_hypercall(v, HC_GRANT_TABLE_OP, cmd, XG_ARG, 2),
+				 known ? -EINVAL : -ENOSYS);
+	}
+}
+
+static void test_after_the_end(void **state)
+{
+	struct domain *d = guest_make();
+	void *page;
+
+	xg_grant(d, 8, RAM, GOOD);
+	assert_int_equal(grant_pin(d, 8, &page), 0);
+	domain_get(d);
+	host_domain_destroy(d);
+	assert_int_equal(grant_frame(d, 8, false, &page), -ENOENT);
+	assert_int_equal(grant_pin(d, 8, &page), -ENOENT);
+	assert_int_equal(page_pin(d, GFN(RAM), &page), -EINVAL);
+	assert_null(grant_table_frame(d, 0));
+	grant_unpin(d, 8);
+	page_unpin(d, page);
+	domain_put(d);
+}
+
+UNIT_MAIN(UNIT_TEST(test_good_entries), UNIT_TEST(test_bad_entries),
+	  UNIT_TEST(test_references_out_of_range),
+	  UNIT_TEST(test_frames_that_cannot_be_granted), UNIT_TEST(test_pin),
+	  UNIT_TEST(test_pin_outlives_the_entry), UNIT_TEST(test_pin_wants_write_access),
+	  UNIT_TEST(test_pin_limit), UNIT_TEST(test_page_pins),
+	  UNIT_TEST(test_pin_against_a_flipping_guest), UNIT_TEST(test_growth),
+	  UNIT_TEST(test_operations), UNIT_TEST(test_after_the_end))

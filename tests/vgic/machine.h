@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A machine of four CPUs, each with a vCPU of one domain loaded, around the
+ * vGIC's real code and the model of <asm/gic_regs.h>. For one test program.
+ */
+#ifndef TESTS_VGIC_MACHINE_H
+#define TESTS_VGIC_MACHINE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <arch/upcall.h>
+#include <arch/vcpu.h>
+#include <asm/gic_regs.h>
+#include <asm/guest_map.h>
+
+#define MACHINE_CPUS	4U
+#define MACHINE_SPIS	64U
+
+static struct ich_model machine_cpu[MACHINE_CPUS];
+struct ich_model *ich = &machine_cpu[0];
+static struct arch_domain machine_domain;
+static struct arch_vcpu machine_vcpu[MACHINE_CPUS];
+static unsigned int machine_logs;
+
+/* The core's side, in place of hv/vm and hv/kern/log.c. */
+static struct arch_vcpu *machine_upcall_vcpu(struct arch_domain *d, unsigned int id)
+{
+	return id < d->vcpu_count ? d->vcpus[id] : NULL;
+}
+
+static void machine_upcall_irq(struct arch_vcpu *v)
+{
+	v->kicks++;
+}
+
+static void machine_set_active_ppi(uint32_t intid, bool active)
+{
+	if (intid >= 32) {
+		ich->bad++;
+	} else if (active) {
+		ich->ppi_active |= 1U << intid;
+	} else {
+		ich->ppi_active &= ~(1U << intid);
+	}
+}
+
+static void machine_log_guest(unsigned int domid, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#define upcall_vcpu		machine_upcall_vcpu
+#define upcall_irq		machine_upcall_irq
+#define log_guest		machine_log_guest
+#define gic_set_active_ppi	machine_set_active_ppi
+
+/* Both files have these helpers of their own. */
+#define bits_get	core_bits_get
+#define bits_set	core_bits_set
+#define bits_clear	core_bits_clear
+#include "arch/arm64/vgic.c"
+#undef bits_get
+#undef bits_set
+#undef bits_clear
+#include "arch/arm64/vgic_mmio.c"
+
+static void machine_log_guest(unsigned int domid, const char *fmt, ...)
+{
+	(void)domid;
+	(void)fmt;
+	machine_logs++;
+}
+
+/* Act as CPU `n`, on which vCPU n runs. */
+static struct arch_vcpu *machine_on(unsigned int n)
+{
+	ich = &machine_cpu[n];
+	return &machine_vcpu[n];
+}
+
+static void machine_init(unsigned int spis)
+{
+	memset(machine_cpu, 0, sizeof(machine_cpu));
+	memset(&machine_domain, 0xa5, sizeof(machine_domain));
+	memset(machine_vcpu, 0xa5, sizeof(machine_vcpu));
+	machine_logs = 0;
+	machine_domain.vcpu_count = MACHINE_CPUS;
+	if (vgic_domain_init(&machine_domain, spis) != 0) {
+		abort();
+	}
+	for (unsigned int n = 0; n < MACHINE_CPUS; n++) {
+		struct arch_vcpu *v = machine_on(n);
+
+		machine_domain.vcpus[n] = v;
+		v->domain = &machine_domain;
+		v->id = n;
+		v->kicks = 0;
+		vgic_cpu_init();
+		vgic_vcpu_init(v);
+		vgic_vcpu_reset(v);
+		vgic_load(v);
+	}
+	machine_on(0);
+}
+
+static inline uint64_t mmio_read(struct arch_vcpu *v, uint64_t gpa, unsigned int size)
+{
+	uint64_t val = 0x5a5a5a5a5a5a5a5aULL;
+
+	if (!vgic_mmio(v, gpa, size, false, &val)) {
+		abort();
+	}
+	return val;
+}
+
+static inline void mmio_write(struct arch_vcpu *v, uint64_t gpa, unsigned int size, uint64_t val)
+{
+	if (!vgic_mmio(v, gpa, size, true, &val)) {
+		abort();
+	}
+}
+
+#define GICD(off)		(GUEST_GICD_BASE + (off))
+#define GICR(n, off)		(GUEST_GICR_BASE + (n) * GUEST_GICR_STRIDE + (off))
+#define GICR_SGI(n, off)	GICR(n, GICR_FRAME + (off))
+
+/* What a guest's kernel does at its start. */
+static inline void machine_boot(void)
+{
+	mmio_write(machine_on(0), GICD(GICD_CTLR), 4, 0x13);
+	for (unsigned int n = 0; n < MACHINE_CPUS; n++) {
+		struct arch_vcpu *v = machine_on(n);
+
+		mmio_write(v, GICR_SGI(n, GICD_ISENABLER), 4, UINT32_MAX);
+		for (unsigned int i = 0; i < 32; i += 4) {
+			mmio_write(v, GICR_SGI(n, GICD_IPRIORITYR + i), 4, 0xa0a0a0a0);
+		}
+		ich->vmcr = ICH_VMCR_ENG1 | 0xf0ULL << 24;
+		vgic_enter(v);
+		v->kicks = 0;
+	}
+	machine_on(0);
+}
+
+/*
+ * One turn of guest `v`: acknowledge, or spurious. An exit and an entry come
+ * first, and more of them while the maintenance interrupt wants it.
+ */
+static inline unsigned int machine_turn(struct arch_vcpu *v)
+{
+	unsigned int turns = 0;
+
+	do {
+		vgic_leave(v);
+		if (model_maintenance()) {
+			ich->bad++;		/* would come again and again */
+		}
+		vgic_enter(v);
+		if (++turns == 10) {
+			ich->bad++;		/* the guest never gets on */
+			break;
+		}
+	} while (model_maintenance());
+	return model_ack();
+}
+
+#endif
