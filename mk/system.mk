@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What surrounds the hypervisor: set-up of the machine, guests, demo, system
-# tests and benchmarks. Included by the top Makefile, which has the target
-# "all" (hypervisor, mvctl) and "check-programs" (what tests/run-check runs).
+# tests and benchmarks. Included by the top Makefile, which has the targets
+# "all" (hypervisor, mvctl), "unit" and "fuzzers".
 
 JOBS ?= $(shell nproc)
 # Debian's own: the packages of scripts/setup belong to it.
@@ -14,6 +14,9 @@ GUEST_CFLAGS := -std=gnu11 -O2 -static -s -Werror -Wall -Wextra -Wshadow \
 # Packages and downloads. Everything that compiles needs it first.
 build/.setup: scripts/setup
 	@scripts/setup
+
+.PHONY: check-programs
+check-programs: unit fuzzers
 
 .PHONY: setup run shell check guests bench-net bench-guests
 
@@ -32,7 +35,7 @@ shell: build/.setup
 check: build/.setup
 	@scripts/setup --extra-kernels
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
-		check-programs guests bench-guests
+		check-programs guests extra-guests bench-guests
 	@$(PYTHON) tests/run-check
 
 bench-net: build/.setup
@@ -53,10 +56,22 @@ build/guests/agent: guests/common/agent.c | build/.setup
 	@echo "  GUEST $@"
 	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
 
-build/guests/demo.cpio.gz: guests/demo/mkinitrd guests/demo/init \
-		guests/common/initrd.py build/guests/agent build/.setup
+DEMO_PARTS := guests/demo/mkinitrd guests/demo/init guests/common/initrd.py \
+	build/guests/agent
+
+build/guests/demo.cpio.gz: $(DEMO_PARTS) build/.setup
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/demo/mkinitrd standard $@
+
+# The same with the modules of other kernels (scripts/setup --extra-kernels).
+EXTRA_INITRDS := build/guests/demo-cloud.cpio.gz build/guests/demo-rt.cpio.gz
+
+.PHONY: extra-guests
+extra-guests: $(EXTRA_INITRDS)
+
+$(EXTRA_INITRDS): build/guests/demo-%.cpio.gz: $(DEMO_PARTS)
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/demo/mkinitrd $* $@
 
 # Benchmarks
 

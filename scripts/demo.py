@@ -129,8 +129,10 @@ def file_copy(demo):
     source.run("dd if=/dev/urandom of=/tmp/file bs=1M count=64 2>&1", 60)
     wanted = source.run("sha256sum </tmp/file", 60).output.split()[0]
     server = source.start("httpd -f -p 8080 -h /tmp")
-    begin = time.monotonic()
     try:
+        source.run("for i in $(seq 100); do netstat -ltn | grep -q :8080 && "
+                   "exit; usleep 100000; done; exit 1", 30)
+        begin = time.monotonic()
         target.run(f"wget -q -O /tmp/file http://{ADDRESS['a']}:8080/file", 60)
     finally:
         server.kill()

@@ -158,7 +158,7 @@ static void child_run(int output, const char *command)
 {
 	int null = open("/dev/null", O_RDONLY);
 
-	setsid();
+	setpgid(0, 0);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 	}
@@ -196,6 +196,8 @@ static void job_start(unsigned long id, const char *command)
 	if (job->pid == 0) {
 		child_run(pipe_fd[1], command);
 	}
+	/* Here too: a @kill may come before the child got that far. */
+	setpgid(job->pid, job->pid);
 	close(pipe_fd[1]);
 	if (job->pid < 0) {
 		close(pipe_fd[0]);

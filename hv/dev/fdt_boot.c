@@ -150,6 +150,20 @@ bool fdt_boot_is_ram(const struct boot_info *info, hpa_t base, uint64_t size)
 	return false;
 }
 
+bool fdt_boot_is_taken(const struct boot_info *info, hpa_t base, uint64_t size)
+{
+	for (unsigned int i = 0; i < info->reserved_count; i++) {
+		const struct boot_reserved *r = &info->reserved[i];
+
+		if (r->kind != BOOT_RESERVE_MODULE &&
+		    base.v < r->range.base.v + r->range.size &&
+		    r->range.base.v < base.v + size) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* All pairs of the `reg` of one memory-like node. */
 static int add_regs(struct boot_info *b, const void *fdt, int node, bool is_ram)
 {

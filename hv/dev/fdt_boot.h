@@ -121,4 +121,11 @@ unsigned int fdt_boot_usable(const struct boot_info *info,
 /* Whether [base, base + size) lies in one RAM bank. */
 bool fdt_boot_is_ram(const struct boot_info *info, hpa_t base, uint64_t size);
 
+/*
+ * Whether [base, base + size) shares a page with memory that is reserved for
+ * anything but a boot module.
+ */
+bool fdt_boot_is_taken(const struct boot_info *info, hpa_t base,
+		       uint64_t size);
+
 #endif

@@ -42,7 +42,11 @@ void pl011_init(void *base)
 	uart = base;
 	reg_write(UARTIMSC, 0);
 	reg_write(UARTICR, INT_ALL);
-	reg_write(UARTLCR_H, reg_read(UARTLCR_H) | LCR_H_FEN);
+	if ((reg_read(UARTLCR_H) & LCR_H_FEN) == 0) {
+		/* Not to be changed while the UART is on (3.3.7). */
+		reg_write(UARTCR, 0);
+		reg_write(UARTLCR_H, reg_read(UARTLCR_H) | LCR_H_FEN);
+	}
 	reg_write(UARTCR, reg_read(UARTCR) | CR_UARTEN | CR_TXE | CR_RXE);
 }
 

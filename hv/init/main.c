@@ -66,6 +66,9 @@ static int module_memory(void *ctx, hpa_t base, uint64_t size, const void **data
 	if (!fdt_boot_is_ram(ctx, base, size)) {
 		return -EFAULT;
 	}
+	if (fdt_boot_is_taken(ctx, base, size)) {
+		return -EBUSY;
+	}
 	*data = hpa_to_va(base);
 	return 0;
 }

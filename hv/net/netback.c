@@ -13,6 +13,9 @@
 #include "mem/heap.h"
 #include "net/net.h"
 #include "xenstore/xenbus.h"
+#include "xenstore/xenstore.h"
+
+#define BACKENDS "/local/domain/0/backend/vif"
 
 static const struct net_port_ops vif_ops = {
 	.deliver = netback_deliver,
@@ -275,6 +278,9 @@ fail_free:
 
 static bool vifs_destroy(struct domain *d)
 {
+	char path[48];
+	bool any = false;
+
 	for (unsigned int i = 0; i < port_limit(); i++) {
 		struct net_port *p = port_get(i);
 
@@ -284,9 +290,14 @@ static bool vifs_destroy(struct domain *d)
 			xenbus_device_destroy(v->dev);
 			switch_detach(p);
 			quiesce_call(&v->quiesce, vif_free);
+			any = true;
 		}
 	}
-	return false;
+	if (!any) {
+		return false;
+	}
+	fmt_buf(path, sizeof(path), BACKENDS "/%u", d->id);
+	return xs_rm(NULL, path) == -ENOMEM;
 }
 
 int net_init(void)
@@ -297,6 +308,9 @@ int net_init(void)
 	};
 	int err = switch_init();
 
+	if (err == 0) {
+		err = xs_mkdir(NULL, BACKENDS);
+	}
 	if (err == 0) {
 		domain_register_ops(&ops);
 	}

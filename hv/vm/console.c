@@ -41,7 +41,6 @@ struct console {
 	uint32_t pending_head;		/* free running */
 	uint32_t pending_tail;
 
-	uint64_t destroy_deadline;
 	struct quiesce quiesce;
 };
 
@@ -247,17 +246,11 @@ bool console_destroy(struct domain *d)
 	if (c == NULL) {
 		return false;
 	}
-	if (c->destroy_deadline == 0) {
-		c->destroy_deadline = arch_now() + CONSOLE_DRAIN_NS;
-		spin_lock(&c->lock);
-		if (!c->stats.broken) {
-			(void)take_output_locked(c);
-		}
-		spin_unlock(&c->lock);
+	spin_lock(&c->lock);
+	if (!c->stats.broken) {
+		(void)take_output_locked(c);
 	}
-	if (!mux_finish(&c->port) && arch_now() < c->destroy_deadline) {
-		return true;
-	}
+	spin_unlock(&c->lock);
 	mux_detach(&c->port);
 	d->console = NULL;
 	d->console_page = NULL;

@@ -16,7 +16,6 @@
 #include "vm/domain.h"
 
 #define CONSOLE_PENDING		4096U	/* input that waits for the guest */
-#define CONSOLE_DRAIN_NS	1000000000ULL	/* last words of a domain */
 
 /* Register with domain creation and teardown. Boot only, after mux_init(). */
 void console_init(void);

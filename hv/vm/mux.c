@@ -28,6 +28,7 @@
 #define PIECE		64U		/* bytes for the UART at once */
 #define CALL_BUDGET	256U		/* of the CPU that wrote something */
 #define WORK_BUDGET	1024U		/* of deferred work */
+#define LAST_WORDS	4096U		/* of a port that ends */
 #define INPUT_MAX	64U		/* bytes read by one interrupt */
 #define TX_SIZE		(MUX_LINE_SHOW_MAX + 2 * MUX_NAME_MAX + 64U)
 
@@ -63,6 +64,7 @@ static bool retry_armed;
 static struct timer flush_timer;	/* an unfinished line waits */
 static bool flush_armed;
 static uint64_t flush_due;		/* 0: nothing waits */
+static bool flush_redraw;		/* only to show a line again */
 static bool flush_raw;			/* a raw port's line, too */
 
 /* --- making text for the screen ------------------------------------------ */
@@ -83,10 +85,11 @@ static void emit_string(const char *text)
 	emit(text, strlen(text));
 }
 
-static void flush_at(uint64_t when)
+static void flush_at(uint64_t when, bool redraw)
 {
 	if (flush_due == 0 || when < flush_due) {
 		flush_due = when;
+		flush_redraw = redraw;
 	}
 }
 
@@ -94,6 +97,7 @@ static void flush_at(uint64_t when)
 static void flush_now(void)
 {
 	flush_due = MAX(arch_now(), 1ULL);
+	flush_redraw = false;
 	flush_raw = true;
 }
 
@@ -120,8 +124,11 @@ static void break_line(void)
 	if (p != NULL) {
 		mux_line_hide(&p->line);
 		if (p->id == focus && p->line.len != 0 && !is_raw(p)) {
-			flush_at(arch_now() + MUX_REDRAW_NS);
+			flush_at(arch_now() + MUX_REDRAW_NS, true);
 		}
+	} else if (flush_due != 0 && flush_redraw) {
+		/* Not while others go on printing. */
+		flush_due = arch_now() + MUX_REDRAW_NS;
 	}
 }
 
@@ -249,7 +256,7 @@ static bool produce_port(struct mux_port *p)
 	    mux_line_is_stale(&p->line)) {
 		show_line(p);		/* an echo: at once */
 	} else if (p->id == focus && !is_raw(p) && mux_line_is_stale(&p->line)) {
-		flush_at(arch_now() + MUX_FLUSH_NS);
+		flush_at(arch_now() + MUX_FLUSH_NS, false);
 	}
 	return true;
 }
@@ -298,6 +305,69 @@ static bool produce(void)
 		}
 	}
 	return produce_flush();
+}
+
+/* There is room. A name or path that a guest chose may be in the text. */
+static void queue_text(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool ok = text[i] >= ' ' && text[i] <= '~';
+
+		log_queue[log_head++ % LOG_QUEUE] = ok ? text[i] : '?';
+	}
+}
+
+/* Put one line in the log queue, with the port's prefix if there is one. */
+static void queue_line(const struct mux_port *p, const char *text, size_t n)
+{
+	size_t prefix = p != NULL ? strlen(p->name) + 3 : 0;
+
+	if (prefix + n + 1 > LOG_QUEUE - (log_head - log_tail)) {
+		stats.log_lost += n + 1;
+		return;
+	}
+	if (p != NULL) {
+		queue_text("(", 1);
+		queue_text(p->name, strlen(p->name));
+		queue_text(") ", 2);
+	}
+	queue_text(text, n);
+	log_queue[log_head++ % LOG_QUEUE] = '\n';
+}
+
+static void queue_port_line(struct mux_port *p)
+{
+	if (is_shown(p)) {
+		queue_line(p, p->line.text, p->line.len);
+	}
+	mux_line_reset(&p->line);
+}
+
+/* What the terminal hasn't taken of a port that ends joins the log. */
+static void queue_last_words(struct mux_port *p)
+{
+	if (p->head - p->tail > LAST_WORDS) {
+		p->lost += p->head - LAST_WORDS - p->tail;
+		stats.lost += p->head - LAST_WORDS - p->tail;
+		p->tail = p->head - LAST_WORDS;
+		mux_line_reset(&p->line);
+	}
+	while (p->tail != p->head) {
+		char c = p->history[p->tail % MUX_HISTORY];
+
+		if (mux_line_is_full(&p->line, c)) {
+			queue_port_line(p);
+			continue;
+		}
+		p->tail++;
+		if (mux_line_feed(&p->line, c)) {
+			queue_port_line(p);
+		}
+	}
+	/* An unfinished line that is on the screen needn't come again. */
+	if (p->line.len > 0 && (!p->line.on_screen || mux_line_is_stale(&p->line))) {
+		queue_port_line(p);
+	}
 }
 
 /* --- draining -------------------------------------------------------------- */
@@ -454,6 +524,7 @@ void mux_detach(struct mux_port *port)
 {
 	spin_lock(&lock);
 	if (ports[port->id] == port) {
+		queue_last_words(port);
 		/* `mid_line` stays: the next line ends this port's. */
 		if (owner == port) {
 			owner = NULL;
@@ -462,22 +533,7 @@ void mux_detach(struct mux_port *port)
 		list_remove(&port->node);
 	}
 	spin_unlock(&lock);
-}
-
-bool mux_finish(struct mux_port *port)
-{
-	bool done;
-
-	spin_lock(&lock);
-	if (port->head > 0 && port->history[(port->head - 1) % MUX_HISTORY] != '\n') {
-		port->history[port->head++ % MUX_HISTORY] = '\n';
-	}
-	done = port->head == port->tail;
-	spin_unlock(&lock);
-	if (!done) {
-		kick();
-	}
-	return done;
+	kick();
 }
 
 void mux_write(struct mux_port *port, const char *text, size_t n)
@@ -537,17 +593,7 @@ void mux_log(const char *text, size_t len)
 		len--;
 	}
 	spin_lock(&lock);
-	if (len + 1 > LOG_QUEUE - (log_head - log_tail)) {
-		stats.log_lost += len + 1;
-	} else {
-		/* A name or path that a guest chose may be in the text. */
-		for (size_t i = 0; i < len; i++) {
-			bool ok = text[i] >= ' ' && text[i] <= '~';
-
-			log_queue[log_head++ % LOG_QUEUE] = ok ? text[i] : '?';
-		}
-		log_queue[log_head++ % LOG_QUEUE] = '\n';
-	}
+	queue_line(NULL, text, len);
 	spin_unlock(&lock);
 	kick();
 }

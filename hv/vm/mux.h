@@ -34,7 +34,7 @@
 #define MUX_NAME_MAX	64U
 #define MUX_HISTORY	16384U		/* bytes; a power of two */
 #define MUX_FLUSH_NS	50000000ULL	/* an unfinished line waits so long */
-#define MUX_REDRAW_NS	250000000ULL	/* and so long after a disturbance */
+#define MUX_REDRAW_NS	250000000ULL	/* and so long after the last disturbance */
 #define MUX_RETRY_NS	1000000ULL	/* look again for room in the FIFO */
 
 /* The UART; none of these waits. */
@@ -76,14 +76,12 @@ MUST_CHECK int mux_attach(struct mux_port *port, unsigned int id, const char *na
 			  void (*input)(struct mux_port *port, const char *text, size_t n));
 
 /*
- * Detach; text that the terminal hasn't taken is lost (see mux_finish()). The
+ * Detach; the last text that the terminal hasn't taken joins the log. The
  * focus stays with the id, for a domain that comes back. `input` may still be
  * running on another CPU: free the port by quiesce_call().
  */
 void mux_detach(struct mux_port *port);
 
-/* The port's last words are written: true once the terminal has taken them. */
-bool mux_finish(struct mux_port *port);
 
 /* Append text. Any context with no lock above LOCK_LOG held. */
 void mux_write(struct mux_port *port, const char *text, size_t n);

@@ -275,6 +275,7 @@ static void find_memory(struct parse *p, int node, const char *kind,
 			struct vm_module *m)
 {
 	uint64_t base, size;
+	int err;
 
 	if (fdt_reg_raw(p->fdt, node, 0, &base, &size) != 0) {
 		vm_fail(p, "%s: no or malformed reg", kind);
@@ -286,12 +287,16 @@ static void find_memory(struct parse *p, int node, const char *kind,
 			"only", kind, m->name);
 	} else if (size == 0) {
 		vm_fail(p, "%s %s is empty", kind, m->name);
-	} else if (p->source->memory(p->source->ctx, HPA(base), size,
-				     &m->data) != 0) {
-		vm_fail(p, "%s %s with 0x%llx bytes isn't in RAM", kind,
-			m->name, (unsigned long long)size);
 	} else {
-		m->size = (size_t)size;
+		err = p->source->memory(p->source->ctx, HPA(base), size,
+					&m->data);
+		m->size = err == 0 ? (size_t)size : 0;
+		if (err != 0) {
+			vm_fail(p, "%s %s with 0x%llx bytes %s", kind, m->name,
+				(unsigned long long)size, err == -EBUSY ?
+				"overlaps memory that is in use" :
+				"isn't in RAM");
+		}
 	}
 }
 

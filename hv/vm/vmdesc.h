@@ -117,7 +117,7 @@ struct vmdesc_source {
 	/* The bytes of the file `name`. 0, -ENOENT, or -EIO (cut off). */
 	int (*file)(void *ctx, const char *name, const void **data,
 		    size_t *size);
-	/* Map machine memory. 0, or -EFAULT (not RAM). */
+	/* Map machine memory. 0, -EFAULT (not RAM), or -EBUSY (in use). */
 	int (*memory)(void *ctx, hpa_t base, uint64_t size,
 		      const void **data);
 	void *ctx;

@@ -234,19 +234,6 @@ static bool check_kernel(const struct vm_config *vm, struct vmdesc_diag *diag)
 	return false;
 }
 
-static bool check_own(const struct vm_config *vm, struct vmdesc_diag *diag)
-{
-	const struct vm_module *k = &vm->kernel, *r = &vm->ramdisk;
-
-	if (clash(k, r)) {
-		vmdesc_tell(diag, VMDESC_ERROR, vm->name,
-			    "kernel '%s' and RAM disk '%s' overlap", k->name,
-			    r->name);
-		return false;
-	}
-	return check_kernel(vm, diag);
-}
-
 static bool same_given_mac(const struct vm_vif_config *a,
 			   const struct vm_vif_config *b)
 {
@@ -274,6 +261,19 @@ static bool check_macs(const struct vm_config *vm, const struct vm_config *other
 		}
 	}
 	return true;
+}
+
+static bool check_own(const struct vm_config *vm, struct vmdesc_diag *diag)
+{
+	const struct vm_module *k = &vm->kernel, *r = &vm->ramdisk;
+
+	if (clash(k, r)) {
+		vmdesc_tell(diag, VMDESC_ERROR, vm->name,
+			    "kernel '%s' and RAM disk '%s' overlap", k->name,
+			    r->name);
+		return false;
+	}
+	return check_macs(vm, vm, diag);
 }
 
 static bool check_modules(const struct vm_config *vm,
@@ -356,12 +356,13 @@ void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag)
 
 	for (unsigned int i = 0; i < set->count; i++) {
 		const struct vm_config *vm = &set->vms[i];
-		bool ok = check_own(vm, diag) && check_macs(vm, vm, diag);
+		bool ok = check_own(vm, diag);
 
 		for (unsigned int j = 0; ok && j < kept; j++) {
 			ok = check_pair(vm, &set->vms[j], diag);
 		}
-		if (!ok) {
+		/* Last: a kernel under another module is damaged by it. */
+		if (!ok || !check_kernel(vm, diag)) {
 			continue;
 		}
 		if (kept != i) {

@@ -8,7 +8,7 @@
  * Locking: the table's lock for growth, marks and pins; grant_frame() reads
  * without it. Table and frames are freed by quiesce_call().
  * Invariants: an entry is marked by the hypervisor if and only if a pin with
- * its reference exists.
+ * its reference exists; all pins of a reference have the same page.
  */
 #include "xen/grant.h"
 
@@ -123,11 +123,15 @@ static int pin_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
 	if (err != 0) {
 		return err;
 	}
-	err = entry_page(d, e, true, page);
+	/* While it is in use, a grant means the page that it meant first. */
+	*page = pin_page_of_ref_locked(&t->pins, ref);
+	if (*page == NULL) {
+		err = entry_page(d, e, true, page);
+	}
 	if (err == 0) {
 		err = pin_add_locked(&t->pins, *page, ref);
 	}
-	if (err != 0 && !pin_has_ref_locked(&t->pins, ref)) {
+	if (err != 0 && pin_page_of_ref_locked(&t->pins, ref) == NULL) {
 		entry_unmark(entry);
 	}
 	return err;
@@ -157,7 +161,8 @@ void grant_unpin(struct domain *d, uint32_t ref)
 		return;
 	}
 	spin_lock(&t->lock);
-	if (pin_remove_locked(&t->pins, NULL, ref) && !pin_has_ref_locked(&t->pins, ref)) {
+	if (pin_remove_locked(&t->pins, NULL, ref) &&
+	    pin_page_of_ref_locked(&t->pins, ref) == NULL) {
 		entry_unmark(entry);
 	}
 	spin_unlock(&t->lock);

@@ -37,6 +37,7 @@ MUST_CHECK int grant_frame(struct domain *d, uint32_t ref, bool write, void **pa
  * The same for longer (rings), writable: marks the entry in use
  * (reading|writing) and pins the page, so that the guest can neither end the
  * grant nor give the page back. Undone by grant_unpin(), once for each pin.
+ * Pinned again, a reference gives the same page whatever its entry says then.
  * Errors as above and -ENOSPC too many pins, -EBUSY the guest changes the
  * entry without end.
  */

@@ -151,13 +151,6 @@ uint64_t upcall_hypercall(struct arch_vcpu *v, uint64_t nr, const uint64_t args[
 	return (uint64_t)hypercall(vcpu_of(v), nr, args);
 }
 
-void xen_init(void)
-{
-	evtchn_init();
-	grant_init();
-	vcpu_switch_hook = runstate_update;
-}
-
 uint64_t hypercall_count(unsigned int nr)
 {
 	uint64_t sum = 0;

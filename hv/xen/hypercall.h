@@ -11,9 +11,6 @@
 
 #define HC_MAX	64U			/* numbers are below */
 
-/* Boot: domain_ops of event channels and grants, the runstate hook. */
-void xen_init(void);
-
 /* Result for the guest; unknown numbers give -ENOSYS. */
 long hypercall(struct vcpu *v, uint64_t nr, const uint64_t args[5]);
 

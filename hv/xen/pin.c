@@ -44,14 +44,14 @@ bool pin_remove_locked(struct pin_set *s, const void *page, uint32_t ref)
 	return false;
 }
 
-bool pin_has_ref_locked(const struct pin_set *s, uint32_t ref)
+void *pin_page_of_ref_locked(const struct pin_set *s, uint32_t ref)
 {
 	for (unsigned int i = 0; i < s->count; i++) {
 		if (s->pin[i].ref == ref) {
-			return true;
+			return s->pin[i].page;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 static bool is_pinned_locked(const struct pin_set *s, const void *page)

@@ -69,6 +69,7 @@ MUST_CHECK int physmap_clear(struct domain *d, gfn_t gfn);
 MUST_CHECK int pin_add_locked(struct pin_set *s, void *page, uint32_t ref);
 /* Remove one; `page` NULL: any. True if it was there. */
 bool pin_remove_locked(struct pin_set *s, const void *page, uint32_t ref);
-bool pin_has_ref_locked(const struct pin_set *s, uint32_t ref);
+/* The page that is pinned for a grant, or NULL. */
+void *pin_page_of_ref_locked(const struct pin_set *s, uint32_t ref);
 
 #endif

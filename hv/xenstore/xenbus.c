@@ -222,7 +222,8 @@ static void failed_fn(struct work *w)
 	spin_lock(&lock);
 	list_for_each(dev, &devices, node) {
 		/* Acquire: pairs with the release in xenbus_fail(). */
-		if (atomic_load_explicit(&dev->failed, memory_order_acquire)) {
+		if (dev->watch &&
+		    atomic_load_explicit(&dev->failed, memory_order_acquire)) {
 			xs_watch_trigger(dev->watch);
 		}
 	}
@@ -405,16 +406,20 @@ int xenbus_device_create(const struct xenbus_driver *driver,
 	if (err) {
 		goto fail_free;
 	}
+	*out = dev;
+	/* It can fail as soon as the watch is there. */
+	spin_lock(&lock);
+	list_push_back(&devices, &dev->node);
+	spin_unlock(&lock);
 	err = xs_watch_add(path, device_step, dev, &dev->watch);
 	if (err) {
 		goto fail_dirs;
 	}
-	spin_lock(&lock);
-	list_push_back(&devices, &dev->node);
-	spin_unlock(&lock);
-	*out = dev;
 	return 0;
 fail_dirs:
+	spin_lock(&lock);
+	list_remove(&dev->node);
+	spin_unlock(&lock);
 	remove_both(dev);
 fail_free:
 	heap_free(dev);

@@ -16,8 +16,9 @@
 #include "xenstore/xs_internal.h"
 #include <xen/io/xs_wire.h>
 
-#define ROUNDS_PER_PASS		16U	/* at most two requests each */
-#define RINGS_PER_WORK		8U
+/* Bounds of one lock hold: others wait for it. */
+#define ROUNDS_PER_PASS		8U	/* at most two requests each */
+#define RINGS_PER_WORK		4U
 #define WATCHES_PER_WORK	8U
 
 struct xs_ring {
@@ -169,23 +170,33 @@ static void ring_serve(struct xs_ring *r)
 	}
 }
 
-static void ring_work_fn(struct work *w)
+/* Serve the ring that waits longest. False: none waits any more. */
+static bool serve_pending(void)
 {
 	struct list *item;
-	unsigned int calls = 0;
+	bool more;
 
 	spin_lock(&xs_lock);
-	for (unsigned int i = 0; i < RINGS_PER_WORK; i++) {
-		item = list_pop_front(&pending);
-		if (!item) {
-			break;
-		}
+	item = list_pop_front(&pending);
+	if (item) {
 		ring_serve(list_entry(item, struct xs_ring, pending));
 	}
-	if (!list_empty(&pending)) {
-		work_queue(w);
-	}
+	more = !list_empty(&pending);
 	spin_unlock(&xs_lock);
+	return more;
+}
+
+static void ring_work_fn(struct work *w)
+{
+	unsigned int rings = 1;
+	unsigned int calls = 0;
+
+	while (serve_pending()) {
+		if (rings++ == RINGS_PER_WORK) {
+			work_queue(w);
+			break;
+		}
+	}
 	while (calls < WATCHES_PER_WORK && watch_dispatch()) {
 		calls++;
 	}

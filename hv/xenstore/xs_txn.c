@@ -12,7 +12,6 @@
  * shadow with SH_HIDE if the committed node was to be seen, and the nearest
  * existing parent of one with SH_NEW.
  */
-#include "kern/log.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "xenstore/xs_internal.h"
@@ -235,6 +234,15 @@ static bool shadow_conflicts(const struct xs_shadow *sh)
 	       ((sh->flags & SH_DIRDEP) && sh->child_gen != child_gen);
 }
 
+/* Will the parent of a copy be there once the parents are applied? */
+static bool shadow_has_parent(const struct xs_shadow *sh)
+{
+	const struct xs_shadow *up = sh->parent;
+
+	return !up || up->copy ||
+	       (up->real && !(up->flags & (SH_HIDE | SH_BURIED)));
+}
+
 /* May it be applied? -EAGAIN, -ENOSPC. Changes nothing in the tree. */
 static int commit_check(struct xs_txn *t)
 {
@@ -251,7 +259,8 @@ static int commit_check(struct xs_txn *t)
 		if (parent && (parent->flags & (SH_HIDE | SH_BURIED))) {
 			sh->flags |= SH_BURIED;
 		}
-		if (shadow_conflicts(sh)) {
+		if (shadow_conflicts(sh) ||
+		    (sh->copy && !shadow_has_parent(sh))) {
 			return -EAGAIN;
 		}
 		if (sh->flags & SH_NEW) {
@@ -318,7 +327,6 @@ static void commit_apply(struct xs_txn *t)
 		if (sh->real) {
 			commit_merge(sh);
 		} else {
-			ASSERT(sh->parent && sh->parent->real);
 			sh->real = sh->copy;
 			sh->copy = NULL;
 			node_link(sh->parent->real, sh->real);

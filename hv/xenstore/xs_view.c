@@ -234,6 +234,8 @@ static int create_in_txn(const struct xs_view *v, const struct walk *w,
 			goto fail;
 		}
 		depend(&next);
+		/* Made here before others removed its parent: it conflicts. */
+		shadow_drop_copy(v->txn, next.sh);
 		next.node = make_child(v, at.node, p, component_len(p));
 		if (!next.node) {
 			err = -ENOMEM;

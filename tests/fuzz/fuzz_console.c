@@ -74,6 +74,8 @@ static const struct uart_ops fake_uart = {
 	.can_put = fake_can_put,
 };
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct domain *d;
@@ -125,9 +127,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= n;
 	}
 	host_advance(MUX_REDRAW_NS);
-	while (console_destroy(d)) {
-		host_run();
-	}
-	host_run();
+	host_finish();
 	return 0;
 }

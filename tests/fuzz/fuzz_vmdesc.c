@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
-#include "mem/heap.h"
 #include "vm/vmdesc.h"
 
 #define VMS	8
@@ -66,6 +64,8 @@ static void check_vm(const struct vm_config *vm)
 	}
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct vm_config vms[VMS];
@@ -75,7 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vmdesc_diag diag = { .line = check_line };
 	void *copy;
 
-	host_reset();
 	memcpy(module + 56, magic, sizeof(magic));
 	copy = malloc(size + 1);	/* aligned, and its end watched */
 	require(copy != NULL);

@@ -364,6 +364,34 @@ class Machine:
         self.wait_for(seen, timeout, f"no log line '{pattern}'")
         return found[0]
 
+    def prompt(self, command, timeout=20):
+        """What the hypervisor's prompt answers to a command, as lines. (An
+        unknown command after it tells where the answer ends.)"""
+        end = f"end-{next(self.job_numbers)}"
+        start = len(self.log_lines)
+        self.send(0, f"{command}\r{end}\r")
+        found = []
+
+        def seen():
+            for index, line in enumerate(self.log_lines[start:], start):
+                if line.text.startswith(f"no command '{end}'"):
+                    found[:] = [index]
+            return found
+
+        self.wait_for(seen, timeout, f"the prompt did not answer '{command}'")
+        return [line.text for line in self.log_lines[start:found[0]]
+                if line.level is None and line.text
+                and not line.text.startswith(("mv>", "-- "))]
+
+    def counters(self):
+        """The hypervisor's counters since its start, by name."""
+        values = {}
+        for line in self.prompt("counters"):
+            match = re.fullmatch(r" *([a-z][\w .-]*?):? +(\d+)", line)
+            if match:
+                values[match[1]] = int(match[2])
+        return values
+
     def wait_end(self, timeout=30):
         """Wait until the machine is off; its exit status."""
         self.wait_for(lambda: self.ended is not None, timeout,

@@ -67,6 +67,14 @@ static int setup(void **state)
 	return 0;
 }
 
+static int teardown(void **state)
+{
+	(void)state;
+	uart_ready = true;
+	host_finish();
+	return 0;
+}
+
 /* --- the guest's side ----------------------------------------------------------- */
 
 static uint32_t *index_at(size_t offset)
@@ -307,10 +315,7 @@ static void test_last_words(void **state)
 {
 	(void)state;
 	guest_put("Power down");
-	while (console_destroy(d)) {
-		host_run();
-	}
-	host_run();
+	assert_false(console_destroy(d));
 	expect("(web) Power down\r\n");
 	assert_null(d->console);
 	/* All calls are harmless now. */
@@ -328,28 +333,41 @@ static void test_end_with_a_stuck_uart(void **state)
 	/* The first is on its way, the second waits. */
 	guest_put("one\ntwo\n");
 	console_notified(d);
-	assert_true(console_destroy(d));
-	host_advance(CONSOLE_DRAIN_NS);
 	assert_false(console_destroy(d));
-	host_run();
+	uart_ready = true;
+	host_advance(10 * MUX_RETRY_NS);
+	expect("(web) one\r\n(web) two\r\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_output, setup),
-		cmocka_unit_test_setup(test_output_wraps, setup),
-		cmocka_unit_test_setup(test_output_by_full_rings, setup),
-		cmocka_unit_test_setup(test_full_ring_is_emptied_with_a_stuck_uart, setup),
-		cmocka_unit_test_setup(test_wrong_output_index, setup),
-		cmocka_unit_test_setup(test_own_indices_are_private, setup),
-		cmocka_unit_test_setup(test_wrong_input_index, setup),
-		cmocka_unit_test_setup(test_input, setup),
-		cmocka_unit_test_setup(test_input_waits_for_room, setup),
-		cmocka_unit_test_setup(test_raw_output_is_bounded, setup),
-		cmocka_unit_test_setup(test_history, setup),
-		cmocka_unit_test_setup(test_last_words, setup),
-		cmocka_unit_test_setup(test_end_with_a_stuck_uart, setup),
+		cmocka_unit_test_setup_teardown(test_output, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_output_wraps, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_output_by_full_rings, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_full_ring_is_emptied_with_a_stuck_uart, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_output_index, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_own_indices_are_private, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_input_index, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_input, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_input_waits_for_room, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_raw_output_is_bounded, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_history, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_last_words, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_end_with_a_stuck_uart, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,12 @@ static void test_reserved(void **state)
 	assert_int_equal(info.reserved[3].kind, BOOT_RESERVE_MODULE);
 	assert_true(info.reserved[3].range.size == 0x2000);
 
+	/* A module may lie where modules lie, nowhere else that is reserved. */
+	assert_true(fdt_boot_is_taken(&info, HPA(0x40ffffff), 2));
+	assert_true(fdt_boot_is_taken(&info, HPA(0x48000800), 1));
+	assert_false(fdt_boot_is_taken(&info, HPA(0x48002000), 0x1000));
+	assert_false(fdt_boot_is_taken(&info, HPA(0x50000000), 0x1800));
+
 	n = fdt_boot_usable(&info, free, BOOT_USABLE_MAX);
 	for (unsigned int i = 0; i < n; i++) {
 		sum += free[i].size;

@@ -131,11 +131,16 @@ static void test_pin(void **state)
 static void test_pin_outlives_the_entry(void **state)
 {
 	struct domain *d = guest_make();
-	void *page;
+	void *page, *again;
 
 	/* The guest points the entry elsewhere while it is in use. */
 	xg_grant(d, 8, RAM, GOOD);
 	assert_int_equal(grant_pin(d, 8, &page), 0);
+	xg_grant(d, 8, RAM + 1, GOOD);
+	assert_int_equal(grant_pin(d, 8, &again), 0);
+	assert_ptr_equal(again, page);
+	grant_unpin(d, 8);
+	assert_true(page_is_pinned(d, page));
 	xg_grant(d, 8, RAM + 1, 0);
 	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 0);
 	grant_unpin(d, 8);

@@ -139,19 +139,17 @@ static void test_hvm_params(void **state)
 	void *console = d->console_page, *store = d->xenstore_page;
 	uint64_t value;
 
-	d->console_page = d;
-	d->xenstore_page = d;
-	d->console_port = 3;
-	d->xenstore_port = 4;
+	assert_non_null(console);
+	assert_non_null(store);
 	assert_int_equal(param(v, HVMOP_GET_PARAM, DOMID_SELF, HVM_PARAM_CONSOLE_PFN, &value), 0);
 	assert_int_equal(value, 0x39000);
 	assert_int_equal(param(v, HVMOP_GET_PARAM, d->id, HVM_PARAM_CONSOLE_EVTCHN, &value), 0);
-	assert_int_equal(value, 3);
+	assert_int_equal(value, d->console_port);
 	assert_int_equal(param(v, HVMOP_GET_PARAM, DOMID_SELF, HVM_PARAM_STORE_PFN, &value), 0);
 	assert_int_equal(value, 0x39001);
 	assert_int_equal(param(v, HVMOP_GET_PARAM, DOMID_SELF, HVM_PARAM_STORE_EVTCHN, &value),
 			 0);
-	assert_int_equal(value, 4);
+	assert_int_equal(value, d->xenstore_port);
 
 	/* Not there. */
 	d->console_page = NULL;

@@ -12,6 +12,7 @@
 #include "harness.h"
 #include "kern/log.h"
 #include "lib/fmt.h"
+#include "mem/heap.h"
 #include "mgmt/prompt.h"
 #include "mgmt/prompt_line.h"
 #include "net/switch.h"
@@ -91,9 +92,6 @@ static int setup(void **state)
 	uart_ready = true;
 	typed = "";
 	mux_init(&fake_uart);
-	console_init();
-	xenstore_init();
-	assert_int_equal(switch_init(), 0);
 	prompt_init();
 	assert_int_equal(vm_add(&config, &web), 0);
 	assert_int_equal(domain_create(web->id, "web", 2, &web_domain), 0);
@@ -223,7 +221,6 @@ static void test_vm_actions(void **state)
 	char value[32];
 
 	(void)state;
-	assert_int_equal(xs_domain_add(web->id), 0);
 	expect("shutdown web\r", "web is asked: poweroff");
 	assert_int_equal(xs_read(NULL, "/local/domain/1/control/shutdown", value,
 				 sizeof(value), NULL), 0);
@@ -247,7 +244,10 @@ static void test_console_history(void **state)
 
 static void test_dmesg_and_version(void **state)
 {
+	size_t objects;
+
 	(void)state;
+	objects = heap_object_count();
 	log_notice("test", "a line for dmesg");
 	expect("dmesg\r", "NOTICE test: a line for dmesg\r\n");
 	assert_non_null(strstr(sent, "mv> "));
@@ -255,6 +255,9 @@ static void test_dmesg_and_version(void **state)
 	expect("memory\r", "  free ");
 	expect("cpus\r", "cpu 0: idle");
 	assert_non_null(strstr(type("counters\r"), "console_sent"));
+	type("xenstore-ls\r");
+	type("console web\r");
+	assert_int_equal(heap_object_count(), objects);
 }
 
 static void test_xenstore_ls(void **state)

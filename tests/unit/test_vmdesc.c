@@ -56,6 +56,9 @@ static int file(void *ctx, const char *name, const void **data, size_t *size)
 /* RAM at 0x1000: the kernel's first bytes; all else isn't RAM. */
 static int memory(void *ctx, hpa_t base, uint64_t size, const void **data)
 {
+	if (base.v == 0x9000) {
+		return -EBUSY;
+	}
 	if (base.v < 0x1000 || base.v + size > 0x2000) {
 		return -EFAULT;
 	}
@@ -169,6 +172,7 @@ static void test_dom0less(void **state)
 	fm_cells("#address-cells", 1, 2);
 	fm_cells("#size-cells", 1, 2);
 	fm_cells("memory", 2, 0, 65537);
+	fm_str("bootargs", "the kernel's own win");
 	fm_cells("cpus", 1, 2);
 	fm_flag("vpl011");
 	fm_str("xen,enhanced", "enabled");
@@ -378,6 +382,15 @@ static void not_ram(void)
 	fm_end();
 }
 
+static void in_use(void)
+{
+	fm_cells("#address-cells", 1, 1);
+	fm_begin("kernel");
+	fm_str("compatible", "multiboot,kernel");
+	fm_cells("reg", 2, 0x9000, 0x100);
+	fm_end();
+}
+
 static void two_kernels(void)
 {
 	module("kernel", "kernel");
@@ -456,6 +469,7 @@ static void test_refused(void **state)
 	one_bad(file_cut, "E vm 'bad': RAM disk 'cut' is cut off");
 	one_bad(file_empty, "E vm 'bad': kernel 'empty' is empty");
 	one_bad(not_ram, "E vm 'bad': kernel 0x1800 with 0x801 bytes isn't in");
+	one_bad(in_use, "E vm 'bad': kernel 0x9000 with 0x100 bytes overlaps");
 	one_bad(two_kernels, "E vm 'bad': more than one kernel");
 	one_bad(group_mac, "E vm 'bad': MAC 01:16:3e:01:02:03 isn't");
 	one_bad(short_mac, "E vm 'bad': property 'local-mac-address' must be");
@@ -639,16 +653,41 @@ static void test_overlaps(void **state)
 	reg_domain("inside");
 	reg_module("kernel", 0x1000, 0x400);
 	fm_end();
-	reg_domain("own");
-	reg_module("kernel", 0x1000, 0x800);
-	reg_module("ramdisk", 0x17ff, 0x10);
+	reg_domain("shifted");	/* not an Image either; this is why */
+	reg_module("kernel", 0x1100, 0x800);
 	fm_end();
 	end();
 	assert_int_equal(set.count, 4);
 	vmdesc_check_all(&set, &diag);
 	assert_int_equal(set.count, 2);
+	assert_int_equal(diag.errors, 2);
 	assert_string_equal(vms[1].name, "shares");
 	told("E vm 'inside': module '0x1000' overlaps module '0x1000' of vm 'a'");
+	told("E vm 'shifted': module '0x1100' overlaps module '0x1000' of vm 'a'");
+}
+
+static void test_own_overlap(void **state)
+{
+	begin();
+	reg_domain("own");
+	reg_module("kernel", 0x1000, 0x800);
+	reg_module("ramdisk", 0x17ff, 0x10);
+	fm_end();
+	reg_domain("beside");
+	reg_module("kernel", 0x1000, 0x800);
+	reg_module("ramdisk", 0x1800, 0x10);
+	fm_end();
+	reg_domain("before");
+	reg_module("kernel", 0x1c00, 0x400);
+	reg_module("ramdisk", 0x1b00, 0x100);
+	fm_end();
+	end();
+	im_header(kernel + 0xc00, 0, 4096, 0xa);
+	assert_int_equal(set.count, 3);
+	vmdesc_check_all(&set, &diag);
+	assert_int_equal(set.count, 2);
+	assert_string_equal(vms[0].name, "beside");
+	assert_string_equal(vms[1].name, "before");
 	told("E vm 'own': kernel '0x1000' and RAM disk '0x17ff' overlap");
 }
 
@@ -824,6 +863,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_duplicates),
 	UNIT_TEST(test_same_uuid),
 	UNIT_TEST(test_overlaps),
+	UNIT_TEST(test_own_overlap),
 	UNIT_TEST(test_bad_kernel),
 	UNIT_TEST(test_made_macs),
 	UNIT_TEST(test_bundle),

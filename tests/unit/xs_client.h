@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the XenStore tests share: a store with three guests, and a guest that
- * talks the wire protocol over its connection. Also a check of the store's
- * books, which counts all that can be counted anew.
+ * talks the wire protocol over its connection.
  */
 #ifndef TESTS_XS_CLIENT_H
 #define TESTS_XS_CLIENT_H
@@ -14,7 +13,7 @@
 #include <string.h>
 
 #include "mem/heap.h"
-#include "xenstore/xs_internal.h"
+#include "unit/xs_books.h"
 #include <xen/io/xs_wire.h>
 
 #define GUESTS		3U		/* domains 1 .. GUESTS */
@@ -247,74 +246,12 @@ static inline void expect_events(struct client *c, const char *const *want,
 	} while (0)
 #define EXPECT_NO_EVENTS(c) expect_events(c, NULL, 0)
 
-/* --- The books ------------------------------------------------------------ */
-
-static inline void check_txns(const struct xs_domain *d)
-{
-	const struct xs_txn *t;
-	uint32_t txns = 0;
-
-	list_for_each(t, &d->txns, by_dom) {
-		uint32_t shadows = 0;
-		uint32_t created = 0;
-
-		for (struct xs_shadow *sh = t->root; sh;
-		     sh = shadow_next(sh, t->root)) {
-			shadows++;
-			created += (sh->flags & SH_NEW) != 0;
-			assert_true(!(sh->flags & SH_NEW) || sh->copy);
-		}
-		assert_int_equal(t->shadow_count, shadows);
-		assert_int_equal(t->created, created);
-		txns++;
-	}
-	assert_int_equal(d->txn_count, txns);
-}
-
-static inline void check_events(const struct xs_domain *d)
-{
-	const struct xs_event *e;
-	const struct xs_watch *w;
-	uint32_t events = 0;
-	uint32_t watches = 0;
-
-	list_for_each(e, &d->events, queue) {
-		assert_ptr_equal(e->watch->dom, d);
-		events++;
-	}
-	list_for_each(w, &d->watches, by_dom) {
-		watches++;
-	}
-	assert_int_equal(d->event_count, events);
-	assert_int_equal(d->watch_count, watches);
-}
-
 static inline void check_books(void)
 {
-	uint32_t owned[XS_DOMAIN_MAX] = { 0 };
-	uint32_t total = 0;
+	const char *wrong = books_wrong();
 
-	for (struct xs_node *n = xs_root; n; n = node_next(n, xs_root)) {
-		assert_ptr_equal(n->owner, xs_dom_find(n->perms[0].domid));
-		assert_non_null(n->owner);
-		if (n->parent) {
-			assert_ptr_equal(node_child(n->parent, n->name,
-						    n->name_len, n->hash), n);
-		}
-		owned[n->owner->id]++;
-		total++;
-	}
-	assert_int_equal(total, xs_stats.node_count);
-	for (unsigned int i = 0; i < XS_DOMAIN_MAX; i++) {
-		if (xs_domains[i]) {
-			assert_int_equal(xs_domains[i]->node_count, owned[i]);
-			check_txns(xs_domains[i]);
-			check_events(xs_domains[i]);
-			if (i > 0) {
-				assert_true(xs_domains[i]->mem <=
-					    XS_QUOTA_MEMORY + 64 * 1024);
-			}
-		}
+	if (wrong) {
+		fail_msg("the store's books: %s", wrong);
 	}
 }
 
@@ -355,9 +292,7 @@ static size_t objects_at_start;
 static inline int xs_setup(void **state)
 {
 	host_reset();
-	if (!xs_dom_find(0)) {
-		xenstore_init();
-	}
+	assert_int_equal(xs_mkdir(NULL, "/local/domain/0/backend/vif"), 0);
 	objects_at_start = heap_object_count();
 	for (unsigned int i = 1; i <= GUESTS; i++) {
 		guest_add(i);
@@ -368,16 +303,12 @@ static inline int xs_setup(void **state)
 /* Whatever a test did, nothing of the guests may be left. */
 static inline int xs_teardown(void **state)
 {
-	struct xs_stats stats;
-
 	check_books();
 	for (unsigned int i = 1; i <= GUESTS; i++) {
 		guest_remove(i);
 	}
 	check_books();
-	xenstore_stats(&stats);
-	assert_int_equal(stats.watch_count, 0);
-	assert_int_equal(xs_rm(NULL, "/local"), 0);
+	assert_int_equal(xs_stats.watch_count, 0);
 	host_run();
 	assert_int_equal(heap_object_count(), objects_at_start);
 	return 0;

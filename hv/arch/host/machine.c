@@ -18,7 +18,6 @@
 #include "xen/grant.h"
 #include "xen/shared.h"
 #include "xenstore/xenstore.h"
-#include "xen/hypercall.h"
 
 static void boot_frames(void)
 {
@@ -66,5 +65,4 @@ void host_machine_boot(unsigned int cpu_total)
 		host_fatal("net_init failed");
 	}
 	vcpu_switch_hook = runstate_update;
-	xen_init();
 }

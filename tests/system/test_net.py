@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""netback and the switch as unmodified guests use them."""
+import re
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def pair(module_vms, module_machines):
+    vms = module_vms
+    bundle = vms.bundle(vms.config("a", ip="10.0.0.2", vcpus=2),
+                        vms.config("b", ip="10.0.0.3", vcpus=1))
+    machine = module_machines.boot(bundle, ram=1024)
+    return [machine.guest(name, number).wait_ready()
+            for number, name in enumerate("ab", 1)]
+
+
+def ping(guest, address, size=56, count=3):
+    guest.run(f"ping -c {count} -i 0.2 -w 20 -s {size} {address}", 40)
+
+
+def receive_rate(guest, options):
+    job = guest.run(f"iperf3 -c 10.0.0.3 -t 2 {options}", 60)
+    match = re.search(r"([\d.]+) ([KMG])bits/sec +receiver", job.output)
+    assert match and float(match[1]) > 0, job.output
+    return match[0]
+
+
+def test_ping(pair):
+    a, b = pair
+    ping(a, "10.0.0.3")
+    ping(b, "10.0.0.2")
+
+
+def test_features(pair):
+    """What netfront found in the backend's directory."""
+    a, _ = pair
+    domid = a.run("xenstore-read domid").output
+    back = a.run("xenstore-read device/vif/0/backend").output
+    tree = a.run(f"xenstore-ls {back}").output
+    for key in ("feature-sg", "feature-gso-tcpv4", "feature-gso-tcpv6",
+                "feature-rx-copy", "feature-split-event-channels"):
+        assert f'{key} = "1"' in tree, key
+    assert f'frontend-id = "{domid}"' in tree
+    assert 'state = "4"' in tree
+
+
+def test_queues(pair):
+    """One queue a CPU."""
+    for guest, cpus in zip(pair, (2, 1)):
+        queues = guest.run("ls -d /sys/class/net/eth0/queues/tx-*").output
+        assert len(queues.split()) == cpus
+
+
+@pytest.mark.parametrize("mtu", [9000, 65535, 1500])
+def test_mtu(pair, mtu):
+    for guest in pair:
+        guest.run(f"ip link set eth0 mtu {mtu}")
+    size = min(mtu - 28, 65507)
+    ping(pair[0], "10.0.0.3", size)
+    ping(pair[1], "10.0.0.2", size)
+
+
+def test_fragments(pair):
+    """Datagrams far above the MTU."""
+    ping(pair[0], "10.0.0.3", 60000)
+
+
+def test_module_reload(pair):
+    a, b = pair
+    server = b.start("iperf3 -s --forceflush")
+    server.wait_line("listening")
+    for _ in range(3):
+        a.run("rmmod xen_netfront && insmod /lib/modules/xen-netfront.ko", 60)
+        a.run("for i in $(seq 100); do ip link show eth0 >/dev/null 2>&1 && "
+              "break; usleep 100000; done; ip addr add 10.0.0.2/24 dev eth0; "
+              "ip link set eth0 up", 30)
+        ping(a, "10.0.0.3")
+    receive_rate(a, "")
+    server.kill()
+
+
+def test_tcp_ipv6(pair):
+    a, b = pair
+    address = re.search(r"inet6 (fe80::\S+)/", b.run(
+        "ip -6 addr show dev eth0").output)[1]
+    server = b.start("iperf3 -s --forceflush")
+    server.wait_line("listening")
+    output = a.run(f"iperf3 -6 -c {address}%eth0 -t 2", 60).output
+    server.kill()
+    assert re.search(r"[1-9][\d.]* [KMG]bits/sec +receiver", output), output
+
+
+def test_corrupts_nothing(pair):
+    """TCP over sizes that do not fit slots, compared byte by byte."""
+    a, b = pair
+    a.run("rm -f /tmp/x*; for n in 1 59 1447 1449 4095 4097 65535 70001 "
+          "3000000; do head -c $n /dev/urandom >/tmp/x$n; done")
+    server = a.start("httpd -f -p 8080 -h /tmp")
+    a.run("for i in $(seq 100); do netstat -ltn | grep -q :8080 && exit; "
+          "usleep 100000; done; exit 1", 30)
+    sums = a.run("cd /tmp; sha256sum x*", 30).output
+    got = b.run("cd /tmp; for n in 1 59 1447 1449 4095 4097 65535 70001 "
+                "3000000; do wget -q http://10.0.0.2:8080/x$n || exit; done; "
+                "sha256sum x*; rm x*", 60).output
+    server.kill()
+    assert sums == got
+
+
+def test_xenstore_sees_no_other(pair):
+    """A guest can't read another's or change its own identity."""
+    a, _ = pair
+    other = "/local/domain/2/device"
+    assert a.run(f"xenstore-ls {other}", check=False).status != 0
+    assert a.run("xenstore-write domid 7", check=False).status != 0
+    assert a.run("xenstore-write name evil", check=False).status != 0
+
+
+def test_xenstore_tools(pair):
+    a, _ = pair
+    a.run("xenstore-write data/one 1 data/two 2")
+    assert a.run("xenstore-read data/one data/two").output == "1\n2"
+    assert a.run("xenstore-list data").output.split() == ["one", "two"]
+    a.run("xenstore-exists data/one")
+    a.run("xenstore-chmod data/one b")
+    assert "data/one" not in a.run("xenstore-rm data/one; "
+                                   "xenstore-list data").output
+    watch = a.start("xenstore-watch -n 2 data/two")
+    watch.wait_line("data/two")
+    a.run("xenstore-write data/two changed")
+    watch.wait(20)
