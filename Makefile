@@ -68,7 +68,7 @@ $(A64)/asm-offsets.h: hv/arch/arm64/asm-offsets.c $(A64)/flags | $(BUILD)/.setup
 $(A64)/microvisor.elf: $(A64OBJ) hv/arch/arm64/microvisor.lds
 	$(if $(Q),@echo "  LD      $@")
 	$(Q)$(CROSS)ld --fatal-warnings -z noexecstack -z max-page-size=4096 --build-id=sha1 --gc-sections \
-		-T hv/arch/arm64/microvisor.lds -Map=$@.map -o $@ $(A64OBJ) $(A64_FDT)/lib/libfdt.a
+		-T hv/arch/arm64/microvisor.lds -Map=$@.map -o $@ $(A64OBJ) $(A64_FDT)/lib/libfdt.a $(A64_FDT)/lib/libbearssl.a
 
 $(A64)/microvisor.bin: $(A64)/microvisor.elf
 	$(Q)$(CROSS)objcopy -O binary $< $@
@@ -98,13 +98,13 @@ $(HOST)/libcore.a: $(HOSTOBJ)
 $(HOST)/tests/%: tests/unit/%.c $(HOST)/libcore.a
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TEST    $@")
-	$(Q)$(HOSTCC) $(HOSTFLAGS) -Itests -o $@ $< -Wl,--start-group $(HOST)/libcore.a -Wl,--end-group -lcmocka -lfdt
+	$(Q)$(HOSTCC) $(HOSTFLAGS) -Itests -o $@ $< -Wl,--start-group $(HOST)/libcore.a -Wl,--end-group -lcmocka -lfdt -l:libbearssl.a
 
 $(HOST)/tests/%: tests/sim/%.c $(wildcard tests/sim/*.h) $(HOST)/libcore.a
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TEST    $@")
 	$(Q)$(HOSTCC) $(HOSTFLAGS) -Itests -o $@ $< $(filter-out $(wildcard tests/sim/test_*.c),$(wildcard tests/sim/*.c)) \
-		-Wl,--start-group $(HOST)/libcore.a -Wl,--end-group -lcmocka -lfdt
+		-Wl,--start-group $(HOST)/libcore.a -Wl,--end-group -lcmocka -lfdt -l:libbearssl.a
 
 .PHONY: unit
 unit: $(UNIT)
@@ -129,7 +129,7 @@ $(FUZZ)/libcore.a: $(FUZZOBJ)
 $(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ)/libcore.a
 	$(if $(Q),@echo "  FUZZER  $@")
 	$(Q)$(FUZZCC) $(FUZZFLAGS) -fsanitize=fuzzer -Itests -o $@ $< $(wildcard tests/fuzz/common.c) \
-		-Wl,--start-group $(FUZZ)/libcore.a -Wl,--end-group -lfdt
+		-Wl,--start-group $(FUZZ)/libcore.a -Wl,--end-group -lfdt -l:libbearssl.a
 
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)

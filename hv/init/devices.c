@@ -14,6 +14,7 @@
 #include "vm/console.h"
 #include "vm/vm.h"
 #include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "xen/shared.h"
 #include "xenstore/xenstore.h"
 #include <arch/boot.h>
@@ -221,6 +222,8 @@ static int vm_devices(struct vm *vm, struct domain *d)
 {
 	int err = map_magic_pages(d);
 
+	evtchn_set_limit(d, vm->config.max_evtchn);
+	grant_set_limit(d, vm->config.max_grant_frames);
 	if (err == 0) {
 		err = xenstore_populate(d);
 	}

@@ -9,7 +9,9 @@
 #include "dev/pl011.h"
 #include "kern/cpu.h"
 #include "kern/log.h"
+#include "kern/random.h"
 #include "kern/sched.h"
+#include "lib/version.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "mgmt/prompt.h"
@@ -24,8 +26,6 @@
 #include "xenstore/xenstore.h"
 #include <arch/boot.h>
 #include <arch/upcall.h>
-
-#define VERSION "0.1"
 
 static const struct uart_ops uart = {
 	.putc = pl011_putc, .getc = pl011_getc, .can_put = pl011_can_put,
@@ -86,10 +86,6 @@ static void descriptions_read(struct vmdesc_set *set, struct vmdesc_diag *diag)
 		if (bundle_open(&bundle, hpa_to_va(m->initrd_base), m->initrd_size) != 0) {
 			log_error("vm", "the boot bundle can't be used: %s", bundle.problem);
 		} else {
-			if (bundle.truncated) {
-				log_error("vm", "the boot bundle is cut off: %s",
-					  bundle.problem != NULL ? bundle.problem : "no end mark");
-			}
 			vmdesc_add_bundle(set, &bundle, diag);
 		}
 	}
@@ -137,7 +133,7 @@ NORETURN void upcall_cpu_main(void)
 
 static void banner(const struct boot_info *m)
 {
-	log_notice("boot", "Microvisor " VERSION " on %s, %u CPUs", m->model, m->cpu_count);
+	log_notice("boot", "Microvisor " MV_VERSION " on %s, %u CPUs", m->model, m->cpu_count);
 	log_notice("boot", "%llu MiB RAM, %llu MiB free",
 		   (unsigned long long)(frame_total_count() >> 8),
 		   (unsigned long long)(frame_free_count() >> 8));
@@ -149,6 +145,7 @@ NORETURN void upcall_boot(void)
 	int err;
 
 	sched_init();
+	random_init();
 	mux_init(&uart);
 	log_set_sink(mux_log);
 	banner(m);

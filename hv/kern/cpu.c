@@ -49,17 +49,21 @@ void cpu_notify(struct cpu *c, uint32_t reasons)
 	}
 }
 
+void cpu_exit_begin(void)
+{
+	if (atomic_load_explicit(&this_cpu()->pending, memory_order_relaxed) & CPU_LATE) {
+		work_run_late();
+	}
+}
+
 bool cpu_service(void)
 {
 	struct cpu *c = this_cpu();
 	/* Pairs with the release in cpu_notify(). */
-	uint32_t p = atomic_exchange_explicit(&c->pending, 0, memory_order_acq_rel);
+	uint32_t p = atomic_fetch_and_explicit(&c->pending, CPU_LATE, memory_order_acq_rel);
 
 	if (p & CPU_TIMER) {
 		timers_run();
-	}
-	if (p & CPU_LATE) {
-		work_run_late();
 	}
 	if (p & CPU_WORK) {
 		work_run();
@@ -89,12 +93,13 @@ void cpu_resume(void)
 {
 	struct cpu *c = this_cpu();
 
+	cpu_exit_begin();
 	while (!cpu_service()) {
 		if (c->current != NULL) {
 			continue;
 		}
 		work_run_idle();
-		if (atomic_load_explicit(&c->pending, memory_order_acquire) == 0) {
+		if ((atomic_load_explicit(&c->pending, memory_order_acquire) & ~CPU_LATE) == 0) {
 			uint64_t start = arch_now();
 
 			arch_cpu_idle();

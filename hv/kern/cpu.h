@@ -61,6 +61,9 @@ void cpu_init(unsigned int id);
 /* Set reasons for CPU `c` and kick it if it is another one. */
 void cpu_notify(struct cpu *c, uint32_t reasons);
 
+/* The first step of the exit path, once for each exit. */
+void cpu_exit_begin(void);
+
 /*
  * One round of the exit path: timers, deferred work, quiescence, scheduler,
  * with a switch to another vCPU if that is the decision. True if a vCPU is

@@ -30,6 +30,7 @@ enum lock_rank {
 	LOCK_GRANT,		/* a domain's grant table */
 	LOCK_P2M,		/* a domain's stage-2 tables */
 	LOCK_VIRQ,		/* a vCPU's or domain's virtual interrupts */
+	LOCK_RANDOM,
 	LOCK_HEAP,
 	LOCK_FRAME,
 	LOCK_SCHED,

@@ -3,9 +3,11 @@
  * The scheduler. See kern/sched.h.
  *
  * Virtual time: a unit's vtime grows by its run time times 256 / weight. The
- * queue is ordered by vtime and the smallest runs first. A unit that slept is
- * moved up to the floor (the vtime of the last one chosen) less a small
- * credit, so sleeping saves nothing up.
+ * queue is ordered by vtime and the smallest runs first. What a vtime means
+ * is relative to the units it competes with (reference_locked()): one that
+ * slept is moved up to them less a small credit, so sleeping saves nothing up,
+ * and units that never met, e.g. pinned to different CPUs, can't be far apart
+ * when they do.
  *
  * Locking: `lock` guards everything here, each unit's fields and the
  * slice fields of each CPU.
@@ -18,17 +20,17 @@
 #include "kern/lock.h"
 #include "lib/bits.h"
 
-#define WAKE_CREDIT_NS 1000000ULL
+#define WAKE_CREDIT_NS	1000000ULL
+/* More than a slice of the lightest unit in virtual time (1.28 s). */
+#define LAG_MAX_NS	2000000000ULL
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_SCHED);
 static struct list queue = LIST_INIT(queue);
-static uint64_t floor_vtime;
 static uint64_t idle_mask;		/* CPUs that found nothing to run */
 
 void sched_init(void)
 {
 	list_init(&queue);
-	floor_vtime = 0;
 	idle_mask = 0;
 }
 
@@ -103,78 +105,137 @@ static bool may_run_on(const struct sched_unit *u, const struct cpu *c)
 	return bitmap_test(&u->cpu_mask, c->id) && (!u->on_cpu || u->cpu == c);
 }
 
-/* The CPU to be told that `u` was queued, or NULL if it can wait. */
-static struct cpu *choose_cpu_locked(const struct sched_unit *u, uint64_t now)
+/* The unit that runs on CPU `id`, or NULL; its vtime up to now. */
+static const struct sched_unit *running_locked(unsigned int id, uint64_t now, uint64_t *vtime)
 {
-	uint64_t idle = idle_mask & u->cpu_mask;
-	struct cpu *worst = NULL;
-	uint64_t worst_vtime = 0;
+	const struct sched_unit *r = cpus[id].current;
 
-	if (u->on_cpu) {
-		/* Its state is still on that CPU. */
-		return u->cpu;
+	if (r == NULL || r->state != SCHED_RUNNING) {
+		return NULL;
 	}
-	if (idle != 0) {
-		if (u->cpu != NULL && bitmap_test(&idle, u->cpu->id)) {
-			return u->cpu;
-		}
-		return &cpus[bit_lowest(idle)];
-	}
-	for (unsigned int i = 0; i < cpu_count; i++) {
-		const struct sched_unit *r = cpus[i].current;
-
-		if (!bitmap_test(&u->cpu_mask, i) || r == NULL || r->state != SCHED_RUNNING) {
-			continue;
-		}
-		uint64_t v = r->vtime + weighted(r, now - r->charged);
-
-		if (worst == NULL || v > worst_vtime) {
-			worst = &cpus[i];
-			worst_vtime = v;
-		}
-	}
-	if (worst != NULL && worst_vtime > u->vtime + SCHED_WAKE_GRAN_NS) {
-		return worst;
-	}
-	return NULL;
+	*vtime = r->vtime + weighted(r, now - r->charged);
+	return r;
 }
 
 /*
- * The CPUs that a queued unit may use must look at the queue at the latest at
- * the end of the slice. Only the own CPU's timer can be set; others look when
- * their slice timer, which runs while anything is queued, goes off.
+ * The vtime to measure `u` against: of the first in the queue that wants one
+ * of its CPUs; if none waits, of the one that is ahead on these CPUs; of
+ * itself if it is alone.
  */
-static void arm_slice_locked(struct cpu *c)
+static uint64_t reference_locked(const struct sched_unit *u, uint64_t now)
 {
-	if (!list_empty(&queue) && !timer_is_set(&c->slice_timer)) {
-		timer_set(&c->slice_timer, arch_now() + SCHED_SLICE_NS);
+	const struct sched_unit *pos;
+	bool found = false;
+	uint64_t most = 0;
+
+	list_for_each(pos, &queue, node) {
+		if (pos != u && (pos->cpu_mask & u->cpu_mask) != 0) {
+			return pos->vtime;
+		}
+	}
+	for (unsigned int i = 0; i < cpu_count; i++) {
+		uint64_t v;
+		const struct sched_unit *r = running_locked(i, now, &v);
+
+		if (r != NULL && r != u && bitmap_test(&u->cpu_mask, i)) {
+			most = MAX(most, v);
+			found = true;
+		}
+	}
+	return found ? most : u->vtime;
+}
+
+/* Keep u's vtime within `behind` and `ahead` of its competitors'. */
+static void bound_vtime_locked(struct sched_unit *u, uint64_t now, uint64_t behind, uint64_t ahead)
+{
+	uint64_t ref = reference_locked(u, now);
+
+	if (u->vtime + behind < ref) {
+		u->vtime = ref - behind;
+	} else if (u->vtime > ref + ahead) {
+		u->vtime = ref + ahead;
 	}
 }
 
-static void make_runnable_locked(struct sched_unit *u, uint64_t now)
+static struct cpu *idle_cpu_locked(const struct sched_unit *u)
 {
-	uint64_t least = floor_vtime > WAKE_CREDIT_NS ? floor_vtime - WAKE_CREDIT_NS : 0;
-	struct cpu *c;
+	uint64_t idle = idle_mask & u->cpu_mask;
 
-	if (u->vtime < least) {
-		u->vtime = least;
+	if (idle == 0) {
+		return NULL;
 	}
-	enqueue_locked(u, now);
-	c = choose_cpu_locked(u, now);
+	if (u->cpu != NULL && bitmap_test(&idle, u->cpu->id)) {
+		return u->cpu;
+	}
+	return &cpus[bit_lowest(idle)];
+}
+
+/* The CPU whose unit is most ahead of `u`, if that is far enough. */
+static struct cpu *preempt_cpu_locked(const struct sched_unit *u, uint64_t now)
+{
+	uint64_t most = u->vtime + SCHED_WAKE_GRAN_NS;
+	struct cpu *c = NULL;
+
+	for (unsigned int i = 0; i < cpu_count; i++) {
+		uint64_t v;
+
+		if (bitmap_test(&u->cpu_mask, i) && running_locked(i, now, &v) != NULL && v > most) {
+			c = &cpus[i];
+			most = v;
+		}
+	}
+	return c;
+}
+
+/*
+ * A CPU looks at the queue at the end of its slice, if something waits there
+ * for it.
+ */
+static void arm_slice_locked(struct cpu *c)
+{
+	if (!timer_is_set(&c->slice_timer)) {
+		timer_set(&c->slice_timer, MAX(c->slice_start + SCHED_SLICE_NS, arch_now()));
+	}
+}
+
+/*
+ * `u` was queued and no CPU has its state: tell one that idles or, if it
+ * `woke`, one that it may preempt. Otherwise it waits for the end of a slice.
+ */
+static void announce_locked(struct sched_unit *u, uint64_t now, bool woke)
+{
+	struct cpu *c = idle_cpu_locked(u);
+
+	if (c == NULL && woke) {
+		c = preempt_cpu_locked(u, now);
+	}
 	if (c != NULL) {
 		idle_mask &= ~BIT(c->id);
 		cpu_notify(c, CPU_RESCHED);
 		return;
 	}
 	for (unsigned int i = 0; i < cpu_count; i++) {
-		/* A timer of another CPU can only be set there. */
-		if (bitmap_test(&u->cpu_mask, i) && !timer_is_set(&cpus[i].slice_timer)) {
-			if (&cpus[i] == this_cpu()) {
-				arm_slice_locked(&cpus[i]);
-			} else {
-				cpu_notify(&cpus[i], CPU_RESCHED);
-			}
+		if (!bitmap_test(&u->cpu_mask, i) || timer_is_set(&cpus[i].slice_timer)) {
+			continue;
 		}
+		if (&cpus[i] == this_cpu()) {
+			arm_slice_locked(&cpus[i]);
+		} else {
+			/* A timer of another CPU can only be set there. */
+			cpu_notify(&cpus[i], CPU_RESCHED);
+		}
+	}
+}
+
+static void make_runnable_locked(struct sched_unit *u, uint64_t now)
+{
+	bound_vtime_locked(u, now, WAKE_CREDIT_NS, LAG_MAX_NS);
+	enqueue_locked(u, now);
+	if (u->on_cpu) {
+		/* Goes on there, or is announced when its state is saved. */
+		cpu_notify(u->cpu, CPU_RESCHED);
+	} else {
+		announce_locked(u, now, true);
 	}
 }
 
@@ -305,18 +366,26 @@ void sched_give_way(struct sched_unit *u)
 int sched_set(struct sched_unit *u, uint32_t weight, uint32_t cap, uint64_t cpu_mask)
 {
 	uint64_t all = BIT(cpu_count) - 1;
+	uint64_t now;
 
 	if (weight == 0 || weight > SCHED_WEIGHT_MAX || cap > 100 || (cpu_mask & all) == 0) {
 		return -EINVAL;
 	}
 	spin_lock(&lock);
+	now = arch_now();
 	if (u->state == SCHED_RUNNING) {
-		charge_locked(u, arch_now());
+		charge_locked(u, now);
 		cpu_notify(u->cpu, CPU_RESCHED);
 	}
 	u->weight = weight;
 	u->cap = cap;
 	u->cpu_mask = cpu_mask;
+	/* Earlier advantages and debts don't count under new rules. */
+	bound_vtime_locked(u, now, WAKE_CREDIT_NS, WAKE_CREDIT_NS);
+	if (u->state == SCHED_QUEUED) {
+		list_remove(&u->node);
+		make_runnable_locked(u, now);
+	}
 	spin_unlock(&lock);
 	return 0;
 }
@@ -353,6 +422,16 @@ static bool current_may_go_on_locked(struct cpu *c, struct sched_unit *u, uint64
 	return bitmap_test(&u->cpu_mask, c->id);
 }
 
+/* Look again when the running unit `u` has used up its cap. */
+static void arm_cap_locked(struct sched_unit *u, uint64_t now)
+{
+	if (u->cap != 0) {
+		uint64_t quota = SCHED_CAP_PERIOD_NS / 100 * u->cap;
+
+		timer_set(&u->period_timer, now + (quota > u->period_ns ? quota - u->period_ns : 0));
+	}
+}
+
 static void run_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
 {
 	list_remove(&u->node);
@@ -360,14 +439,7 @@ static void run_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
 	u->charged = now;
 	u->cpu = c;
 	u->on_cpu = true;
-	if (u->vtime > floor_vtime) {
-		floor_vtime = u->vtime;
-	}
-	if (u->cap != 0) {
-		uint64_t quota = SCHED_CAP_PERIOD_NS / 100 * u->cap;
-
-		timer_set(&u->period_timer, now + (quota > u->period_ns ? quota - u->period_ns : 0));
-	}
+	arm_cap_locked(u, now);
 	c->slice_start = now;
 }
 
@@ -385,23 +457,26 @@ struct sched_unit *sched_pick(void)
 		bool slice_over = now - c->slice_start >= SCHED_SLICE_NS;
 		bool behind = next != NULL &&
 			      (c->yield || (slice_over && next->vtime <= cur->vtime) ||
-			       next->vtime + SCHED_WAKE_GRAN_NS < cur->vtime);
+			       (now - c->slice_start >= SCHED_RATE_NS &&
+				next->vtime + SCHED_WAKE_GRAN_NS < cur->vtime));
 
 		if (!behind) {
 			if (slice_over) {
 				c->slice_start = now;
 			}
+			arm_cap_locked(cur, now);
 			next = cur;
 		} else {
 			if (c->yield && cur->vtime < next->vtime) {
 				cur->vtime = next->vtime;
 			}
 			run_locked(c, next, now);
+			bound_vtime_locked(cur, now, LAG_MAX_NS, LAG_MAX_NS);
 			enqueue_locked(cur, now);
 		}
 	} else {
 		if (cur != NULL && cur->state == SCHED_RUNNING) {
-			make_runnable_locked(cur, now);	/* its mask excludes this CPU */
+			enqueue_locked(cur, now);	/* its mask excludes this CPU */
 		}
 		if (next != NULL) {
 			run_locked(c, next, now);
@@ -410,7 +485,9 @@ struct sched_unit *sched_pick(void)
 		}
 	}
 	c->yield = false;
-	arm_slice_locked(c);
+	if (next != NULL && first_for_locked(c) != NULL) {
+		arm_slice_locked(c);
+	}
 	spin_unlock(&lock);
 	return next;
 }
@@ -419,13 +496,8 @@ void sched_switched(struct sched_unit *prev)
 {
 	spin_lock(&lock);
 	prev->on_cpu = false;
-	if (prev->state == SCHED_QUEUED && (idle_mask & prev->cpu_mask) != 0) {
-		struct cpu *c = choose_cpu_locked(prev, arch_now());
-
-		if (c != NULL) {
-			idle_mask &= ~BIT(c->id);
-			cpu_notify(c, CPU_RESCHED);
-		}
+	if (prev->state == SCHED_QUEUED) {
+		announce_locked(prev, arch_now(), false);
 	}
 	spin_unlock(&lock);
 }

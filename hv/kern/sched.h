@@ -17,6 +17,7 @@
 #define SCHED_WEIGHT_MAX	65535U
 #define SCHED_SLICE_NS		5000000ULL	/* longest run while others wait */
 #define SCHED_WAKE_GRAN_NS	500000ULL	/* lead that a waking unit needs to preempt */
+#define SCHED_RATE_NS		200000ULL	/* shortest run before a preemption */
 #define SCHED_CAP_PERIOD_NS	10000000ULL
 
 enum sched_state {

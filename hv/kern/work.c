@@ -68,6 +68,13 @@ void work_run(void)
 	run_list(&this_cpu()->work);
 }
 
+static void late_flag_update(struct cpu *c)
+{
+	if (list_empty(&c->work_late) && list_empty(&c->work_late_new)) {
+		atomic_fetch_and_explicit(&c->pending, ~CPU_LATE, memory_order_relaxed);
+	}
+}
+
 void work_run_late(void)
 {
 	struct cpu *c = this_cpu();
@@ -77,9 +84,7 @@ void work_run_late(void)
 	while ((item = list_pop_front(&c->work_late_new)) != NULL) {
 		list_push_back(&c->work_late, item);
 	}
-	if (!list_empty(&c->work_late)) {
-		cpu_notify(c, CPU_LATE);
-	}
+	late_flag_update(c);
 }
 
 void work_run_idle(void)
@@ -88,7 +93,5 @@ void work_run_idle(void)
 
 	run_list(&c->work_late);
 	run_list(&c->work_late_new);
-	if (list_empty(&c->work_late) && list_empty(&c->work_late_new)) {
-		atomic_fetch_and_explicit(&c->pending, ~CPU_LATE, memory_order_relaxed);
-	}
+	late_flag_update(c);
 }

@@ -6,6 +6,7 @@
 
 #include <arch/cpu.h>
 
+#include "kern/random.h"
 #include "lib/bytes.h"
 #include "mem/heap.h"
 #include "net/eth.h"
@@ -19,7 +20,7 @@ int switch_init(void)
 	if (fdb == NULL) {
 		return -ENOMEM;
 	}
-	fdb_init(fdb, arch_entropy());
+	fdb_init(fdb, random_u64());
 	port_table_init();
 	return 0;
 }

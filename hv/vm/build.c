@@ -7,6 +7,7 @@
  * RAM, the device tree and below it the RAM disk at the end of the first bank.
  */
 #include "kern/log.h"
+#include "kern/random.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/frame.h"
@@ -19,6 +20,7 @@
 #define LARGE_ORDER	9U		/* 2 MiB */
 #define HUGE_ORDER	18U		/* 1 GiB */
 #define TABLES_ROOM	KIB(64)
+#define RNG_SEED_SIZE	32U
 #define KERNEL_ALIGN	MIB(2)
 /* Pages for stage-2 tables and the hypervisor's own part of a domain. */
 #define OVERHEAD_PAGES	64U
@@ -231,13 +233,18 @@ static int step_tables(struct vm *vm)
 		.initrd_size = vm->config.ramdisk.size,
 		.bootargs = vm->config.bootargs,
 		.has_kaslr_seed = vm->config.kaslr_seed,
-		.kaslr_seed = arch_entropy(),
+		.kaslr_seed = random_u64(),
 	};
+	uint8_t rng_seed[RNG_SEED_SIZE];
 	void *buf = heap_alloc(ARCH_GUEST_TABLES_MAX);
 	int err;
 
 	if (buf == NULL) {
 		return -ENOMEM;
+	}
+	if (random_bytes(rng_seed, sizeof(rng_seed))) {
+		boot.rng_seed = rng_seed;
+		boot.rng_seed_size = sizeof(rng_seed);
 	}
 	err = arch_guest_tables(buf, ARCH_GUEST_TABLES_MAX, &boot);
 	if (err == 0) {

@@ -20,6 +20,7 @@
 #include "kern/sched.h"
 #include "kern/work.h"
 #include "mem/p2m.h"
+#include "vm/vmdesc.h"
 #include <arch/upcall.h>
 #include <arch/vcpu.h>
 

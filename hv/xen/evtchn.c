@@ -53,6 +53,7 @@ struct evtchn_table {
 	struct shared_info *shared;
 	_Atomic(struct evtchn *) bucket[BUCKETS];
 	uint64_t used[EVTCHN_WORDS];
+	unsigned int limit;		/* ports are below */
 	uint16_t virq_port[VIRQ_COUNT][VCPU_MAX];	/* 0: not bound */
 };
 
@@ -231,8 +232,8 @@ static int port_alloc_locked(struct domain *d, enum evtchn_kind kind, unsigned i
 	if (t == NULL) {
 		return -EINVAL;
 	}
-	port = bitmap_find_clear(t->used, EVTCHN_MAX);
-	if (port == EVTCHN_MAX) {
+	port = bitmap_find_clear(t->used, t->limit);
+	if (port == t->limit) {
 		return -ENOSPC;
 	}
 	err = bucket_make(t, (unsigned int)port / BUCKET_PORTS);
@@ -709,9 +710,15 @@ static int evtchn_create(struct domain *d)
 		return -ENOMEM;
 	}
 	bitmap_set(t->used, 0);
+	t->limit = EVTCHN_MAX;
 	d->evtchn = t;
 	atomic_store(&d->shared_info, t->shared);
 	return 0;
+}
+
+void evtchn_set_limit(struct domain *d, unsigned int ports)
+{
+	d->evtchn->limit = MIN(ports, EVTCHN_MAX);
 }
 
 static void table_free(struct quiesce *q)

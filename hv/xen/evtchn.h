@@ -19,6 +19,9 @@
  */
 typedef void (*evtchn_fn)(void *ctx);
 
+/* At most so many ports for this domain, before it runs. */
+void evtchn_set_limit(struct domain *d, unsigned int ports);
+
 /* A new port of `d` whose other end is the hypervisor. -ENOSPC, -ENOMEM. */
 MUST_CHECK int evtchn_alloc_hv(struct domain *d, evtchn_fn fn, void *ctx, unsigned int *port);
 

@@ -38,10 +38,11 @@ static uint64_t *entry_find(const struct grant_table *t, uint32_t ref)
 {
 	uint64_t *frame;
 
-	if (unlikely(t == NULL || ref >= GRANT_MAX)) {
+	if (unlikely(t == NULL || ref >= t->frame_limit * GRANT_ENTRIES_PER_FRAME)) {
 		return NULL;
 	}
-	ref &= GRANT_MAX - 1;		/* also when the branch is mispredicted */
+	/* Within the table also when that branch was mispredicted. */
+	ref &= GRANT_MAX - 1;
 	/* Acquire: pairs with the release in grow_locked(). */
 	frame = atomic_load_explicit(&t->frame[ref / GRANT_ENTRIES_PER_FRAME],
 				     memory_order_acquire);
@@ -188,7 +189,7 @@ void *grant_table_frame(struct domain *d, unsigned int idx)
 	struct grant_table *t = READ_ONCE(d->grant);
 	void *frame = NULL;
 
-	if (t == NULL || idx >= GRANT_MAX_FRAMES) {
+	if (t == NULL || idx >= t->frame_limit) {
 		return NULL;
 	}
 	spin_lock(&t->lock);
@@ -197,6 +198,16 @@ void *grant_table_frame(struct domain *d, unsigned int idx)
 	}
 	spin_unlock(&t->lock);
 	return frame;
+}
+
+void grant_set_limit(struct domain *d, unsigned int frames)
+{
+	if (frames > GRANT_MAX_FRAMES) {
+		log_warn("grant", "%s: %u grant frames are too many, it gets %u", d->name, frames,
+			 GRANT_MAX_FRAMES);
+		frames = GRANT_MAX_FRAMES;
+	}
+	d->grant->frame_limit = frames;
 }
 
 /* --- the hypercall ---------------------------------------------------------- */
@@ -216,7 +227,7 @@ static long op_query_size(struct vcpu *v, uint64_t arg)
 	}
 	if (dom_is_self(v->domain, op.dom) && t != NULL) {
 		op.frames = READ_ONCE(t->frame_count);
-		op.max_frames = GRANT_MAX_FRAMES;
+		op.max_frames = t->frame_limit;
 		op.status = GNTST_OKAY;
 	} else {
 		op.frames = 0;
@@ -298,6 +309,7 @@ static int grant_create(struct domain *d)
 		return -ENOMEM;
 	}
 	spin_init(&t->lock, LOCK_GRANT);
+	t->frame_limit = GRANT_DEFAULT_FRAMES;
 	if (grow_locked(t, 1) != 0) {
 		heap_free(t);
 		return -ENOMEM;

@@ -12,12 +12,14 @@
 #include "vm/domain.h"
 #include "xen/pin.h"
 
-#define GRANT_MAX_FRAMES 64U		/* 512 entries each */
+#define GRANT_MAX_FRAMES	256U	/* 512 entries each */
+#define GRANT_DEFAULT_FRAMES	64U
 
 struct grant_table {
 	struct quiesce quiesce;
 	struct spinlock lock;
 	unsigned int frame_count;	/* under lock; frames 0 .. count - 1 exist */
+	unsigned int frame_limit;	/* set before the domain runs */
 	/* Entries as words, see abi.h; a frame never goes away or moves. */
 	_Atomic(uint64_t *) frame[GRANT_MAX_FRAMES];
 	struct pin_set pins;		/* under lock */
@@ -43,6 +45,12 @@ MUST_CHECK int grant_frame(struct domain *d, uint32_t ref, bool write, void **pa
  */
 MUST_CHECK int grant_pin(struct domain *d, uint32_t ref, void **page);
 void grant_unpin(struct domain *d, uint32_t ref);
+
+/*
+ * At most so many frames for this domain (no more than GRANT_MAX_FRAMES), before
+ * it runs.
+ */
+void grant_set_limit(struct domain *d, unsigned int frames);
 
 /*
  * The hypervisor page that holds frame `idx` of the table, growing the table;

@@ -37,7 +37,7 @@ static long op_add_to_physmap(struct vcpu *v, uint64_t arg)
 		page = atomic_load(&d->shared_info);
 		break;
 	case XENMAPSPACE_GRANT_TABLE:
-		if (op.idx >= GRANT_MAX_FRAMES) {
+		if (op.idx >= d->grant->frame_limit) {
 			return -EINVAL;
 		}
 		page = grant_table_frame(d, (unsigned int)op.idx);

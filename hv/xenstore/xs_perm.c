@@ -11,7 +11,7 @@
 
 #define DOMID_FIRST_RESERVED 0x7ff0U
 
-static const char letters[] = "nrwb";
+static const char letters[4] = { 'n', 'r', 'w', 'b' };
 
 unsigned int perm_of(const struct xs_domain *d, const struct xs_perm *perms,
 		     size_t count)
@@ -46,7 +46,7 @@ int perm_parse(const char *text, size_t len, struct xs_perm *out)
 	if (len < 2) {
 		return -EINVAL;
 	}
-	letter = memchr(letters, text[0], 4);
+	letter = memchr(letters, text[0], sizeof(letters));
 	if (!letter) {
 		return -EINVAL;
 	}

@@ -10,6 +10,7 @@
  * removed and made again differs.
  */
 #include "kern/log.h"
+#include "kern/random.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "xenstore/xs_internal.h"
@@ -237,7 +238,7 @@ uint32_t subtree_owned(struct xs_node *top, const struct xs_domain *d)
 void xs_tree_init(void)
 {
 	memset(buckets, 0, sizeof(buckets));
-	hash_seed = arch_entropy();
+	hash_seed = random_u64();
 	xs_gen = 0;
 	xs_root = node_new(xs_dom_find(0), "", 0);
 	if (!xs_root) {

@@ -111,10 +111,10 @@ void shadow_drop_copy(struct xs_txn *t, struct xs_shadow *sh)
 
 void shadow_remove(struct xs_txn *t, struct xs_shadow *top)
 {
+	top->flags |= SH_HIDE;
 	for (struct xs_shadow *sh = top; sh; sh = shadow_next(sh, top)) {
 		shadow_drop_copy(t, sh);
 	}
-	top->flags |= SH_HIDE;
 	t->changes++;
 }
 

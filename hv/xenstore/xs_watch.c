@@ -16,6 +16,7 @@
  * Invariants: watch_count of a domain is the length of its list of watches and
  * event_count that of its list of events.
  */
+#include "kern/random.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "xenstore/xs_internal.h"
@@ -46,7 +47,7 @@ static uint32_t path_hash(const char *path, size_t len)
 
 void xs_watch_init(void)
 {
-	hash_seed = arch_entropy() ^ PATH_HASH_START;
+	hash_seed = random_u64() ^ PATH_HASH_START;
 	list_init(&pending);
 	for (unsigned int i = 0; i < WATCH_BUCKETS; i++) {
 		list_init(&buckets[i]);

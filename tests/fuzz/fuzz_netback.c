@@ -12,6 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct netfront *bad, *good, *other;
+
 struct input {
 	const uint8_t *data;
 	size_t left;
@@ -74,7 +76,7 @@ static void put_slot(struct netfront *f, struct input *in)
 		   id | size << 16);
 }
 
-static void step(struct netfront *bad, struct netfront *good, struct input *in)
+static void step(struct input *in)
 {
 	struct nf_queue *q = &bad->queue[0];
 	static uint8_t text[5000];
@@ -141,29 +143,57 @@ static void step(struct netfront *bad, struct netfront *good, struct input *in)
 	}
 }
 
+/* The machine is made once; a reset for each input would take most of the time. */
+static void machine_make(void)
+{
+	host_reset();
+	bad = nf_start(1, &(struct nf_options){ 0 });
+	good = nf_start(2, &(struct nf_options){ 0 });
+	other = nf_start(3, &(struct nf_options){ 0 });
+}
+
+/* Back to a fresh driver, whatever the last input left. */
+static void bad_reset(void)
+{
+	static const char *const keys[] = { "event-channel", "multi-queue-num-queues" };
+	struct nf_queue *q = &bad->queue[0];
+
+	nf_write(bad, "state", 6);
+	host_advance(30000000);
+	assert_true(nf_read_back(bad, "state") == 6);
+	(void)xg_port_op(bad->v, EVTCHNOP_CLOSE, q->tx_port);
+	(void)xg_port_op(bad->v, EVTCHNOP_CLOSE, q->rx_port);
+	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+		char path[128];
+		int err;
+
+		snprintf(path, sizeof(path), "/local/domain/%u/device/vif/0/%s", bad->d->id,
+			 keys[i]);
+		err = xs_rm(NULL, path);
+		assert_true(err == 0 || err == -ENOENT);
+	}
+	nf_write(bad, "state", 1);
+	host_run();
+	nf_connect(bad);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
-	struct nf_options o = { .post = 8 };
-	struct netfront *bad, *good, *other;
+	bool less;
 
-	host_reset();
-	if (take(&in, 1) & 1) {
-		o.no_gso = true;
-		o.no_csum = true;
+	if (bad == NULL) {
+		machine_make();
 	}
-	bad = nf_start(1, &o);
-	good = nf_start(2, &(struct nf_options){ 0 });
-	other = nf_start(3, &(struct nf_options){ 0 });
+	less = take(&in, 1) & 1;
+	bad->options = (struct nf_options){ .post = 8, .no_gso = less, .no_csum = less };
+	bad_reset();
 	for (unsigned int i = 0; i < 300 && in.left > 0; i++) {
-		step(bad, good, &in);
+		step(&in);
 	}
 	host_run();
 	exchange(good, other);
 	exchange(other, good);
-	nf_free(bad);
-	nf_free(good);
-	nf_free(other);
-	host_finish();
+	nf_forget(bad);
 	return 0;
 }

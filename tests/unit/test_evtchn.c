@@ -69,6 +69,16 @@ static void test_alloc_all_ports(void **state)
 	assert_int_equal(xg_alloc_unbound(v, DOMID_HV), 777);
 }
 
+static void test_limit(void **state)
+{
+	struct domain *d = guest_make(1);
+
+	evtchn_set_limit(d, 5);
+	while (xg_alloc_unbound(d->vcpus[0], DOMID_HV) < 4) {
+	}
+	assert_int_equal(xg_alloc_unbound(d->vcpus[0], DOMID_HV), -ENOSPC);
+}
+
 static void test_alloc_arguments(void **state)
 {
 	struct domain *d = guest_make(1);
@@ -580,7 +590,8 @@ static void test_after_the_end(void **state)
 	domain_put(d);
 }
 
-UNIT_MAIN(UNIT_TEST(test_alloc_all_ports), UNIT_TEST(test_alloc_arguments),
+UNIT_MAIN(UNIT_TEST(test_alloc_all_ports), UNIT_TEST(test_limit),
+	  UNIT_TEST(test_alloc_arguments),
 	  UNIT_TEST(test_send), UNIT_TEST(test_wrong_ports), UNIT_TEST(test_close),
 	  UNIT_TEST(test_deliver), UNIT_TEST(test_mask), UNIT_TEST(test_before_shared_info),
 	  UNIT_TEST(test_vcpu_info), UNIT_TEST(test_bind_vcpu),

@@ -249,7 +249,7 @@ static void test_growth(void **state)
 			 0);
 	assert_int_equal(size.status, GNTST_OKAY);
 	assert_int_equal(size.frames, 1);
-	assert_int_equal(size.max_frames, GRANT_MAX_FRAMES);
+	assert_int_equal(size.max_frames, GRANT_DEFAULT_FRAMES);
 
 	/* The highest first, as Linux does. */
 	for (unsigned int i = 4; i-- > 0;) {
@@ -275,6 +275,27 @@ static void test_growth(void **state)
 	/* Again at the same place, as after a resume. */
 	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 63, XG_GRANT_GFN + 63), 0);
 	assert_int_equal(grant_frame(d, 32767, true, &page), 0);
+}
+
+static void test_limit(void **state)
+{
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	void *page;
+
+	grant_set_limit(d, 2);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 2, XG_GRANT_GFN + 2), -EINVAL);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 1, XG_GRANT_GFN + 1), 0);
+	xg_grant(d, 1023, RAM, GOOD);
+	assert_int_equal(grant_frame(d, 1023, true, &page), 0);
+	assert_int_equal(grant_frame(d, 1024, true, &page), -ENOENT);
+	assert_null(grant_table_frame(d, 2));
+
+	grant_set_limit(d, UINT32_MAX);
+	assert_int_equal(grant_frame(d, UINT32_MAX, true, &page), -ENOENT);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, GRANT_MAX_FRAMES,
+				    XG_GRANT_GFN + 3), -EINVAL);
+	assert_non_null(grant_table_frame(d, GRANT_MAX_FRAMES - 1));
 }
 
 static void test_operations(void **state)
@@ -338,4 +359,4 @@ UNIT_MAIN(UNIT_TEST(test_good_entries), UNIT_TEST(test_bad_entries),
 	  UNIT_TEST(test_pin_outlives_the_entry), UNIT_TEST(test_pin_wants_write_access),
 	  UNIT_TEST(test_pin_limit), UNIT_TEST(test_page_pins),
 	  UNIT_TEST(test_pin_against_a_flipping_guest), UNIT_TEST(test_growth),
-	  UNIT_TEST(test_operations), UNIT_TEST(test_after_the_end))
+	  UNIT_TEST(test_limit), UNIT_TEST(test_operations), UNIT_TEST(test_after_the_end))

@@ -215,7 +215,7 @@ NORETURN void boot_main(uint64_t fdt_pa, uint64_t image_pa)
 	cpu_init(0);
 	cpu_own_registers(0);
 	time_init();
-	__stack_chk_guard = hash_u64(arch_entropy(), 0x6d6963726f766973ULL) & ~0xffULL;
+	__stack_chk_guard = hash_u64(sysreg_read(cntpct_el0), 0x6d6963726f766973ULL) & ~0xffULL;
 	read_machine(fdt_pa);
 	boot_cpu_first();
 	ram_init();

@@ -8,8 +8,11 @@
 #include "kern/cpu.h"
 #include "kern/log.h"
 #include "lib/fmt.h"
+#include "lib/hash.h"
+#include "lib/string.h"
 #include <arch/upcall.h>
 #include <asm/cpu.h>
+#include <asm/fp.h>
 #include <asm/gic.h>
 #include <asm/layout.h>
 #include <asm/machine.h>
@@ -87,9 +90,58 @@ void arch_cpu_kick(unsigned int id)
 	gic_send_sgi(machine.cpu_mpidr[id], SGI_KICK);
 }
 
-uint64_t arch_entropy(void)
+/* FEAT_RNG: a number from the CPU's own generator; false if it has none now. */
+static bool rndr(uint64_t *val)
 {
-	return sysreg_read(cntpct_el0) * 0x9e3779b97f4a7c15ULL;
+	uint64_t ok;
+
+	if (((sysreg_read(id_aa64isar0_el1) >> 60) & 0xf) == 0) {
+		return false;
+	}
+	__asm__ volatile("mrs %0, s3_3_c2_c4_0\n\tcset %1, ne" : "=r"(*val), "=r"(ok) : : "cc");
+	return ok;
+}
+
+bool arch_seed(uint8_t seed[ARCH_SEED_SIZE])
+{
+	size_t given = MIN(machine.rng_seed_size, ARCH_SEED_SIZE);
+	bool good = given >= 32;
+	uint64_t word;
+
+	/* The boot loader's seed, with what the CPU and the time add. */
+	memset(seed, 0, ARCH_SEED_SIZE);
+	memcpy(seed, machine.rng_seed, given);
+	for (size_t i = 0; i < ARCH_SEED_SIZE; i += sizeof(word)) {
+		uint64_t old;
+
+		if (rndr(&word)) {
+			good = true;
+		} else {
+			word = hash_u64(sysreg_read(cntpct_el0), i);
+		}
+		memcpy(&old, seed + i, sizeof(old));
+		word ^= old;
+		memcpy(seed + i, &word, sizeof(word));
+	}
+	return good;
+}
+
+void arch_simd_begin(void)
+{
+	struct arch_vcpu *v = this_cpu()->frame;
+
+	if (v != NULL) {
+		fp_save(&v->fp);
+	}
+}
+
+void arch_simd_end(void)
+{
+	struct arch_vcpu *v = this_cpu()->frame;
+
+	if (v != NULL) {
+		fp_load(&v->fp);
+	}
 }
 
 void arch_console_putc(char c)

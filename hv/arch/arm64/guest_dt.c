@@ -121,6 +121,9 @@ static void write_chosen(struct dt *t, const struct guest_dt_params *p)
 	if (p->has_kaslr_seed) {
 		prop_u64(t, "kaslr-seed", p->kaslr_seed);
 	}
+	if (p->rng_seed_size != 0) {
+		prop_bytes(t, "rng-seed", p->rng_seed, p->rng_seed_size);
+	}
 	node_end(t);
 }
 

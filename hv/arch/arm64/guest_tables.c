@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device tree for a guest, by libfdt. The library was compiled with SIMD
- * registers, which may hold a guest's values: they are kept safe around it.
+ * The device tree for a guest, by libfdt.
  */
 #include <arch/boot.h>
 
-#include "kern/cpu.h"
-#include <arch/vcpu.h>
-#include <asm/fp.h>
+#include <arch/cpu.h>
 #include <asm/guest_dt.h>
 #include <asm/guest_map.h>
 
@@ -24,8 +21,9 @@ int arch_guest_tables(void *buf, size_t size, const struct arch_guest_boot *b)
 		.bootargs = b->bootargs,
 		.has_kaslr_seed = b->has_kaslr_seed,
 		.kaslr_seed = b->kaslr_seed,
+		.rng_seed = b->rng_seed,
+		.rng_seed_size = b->rng_seed_size,
 	};
-	struct arch_vcpu *v = this_cpu()->frame;
 	int err;
 
 	for (unsigned int i = 0; i < GUEST_DT_RAM_MAX; i++) {
@@ -35,12 +33,8 @@ int arch_guest_tables(void *buf, size_t size, const struct arch_guest_boot *b)
 			p.ram_count++;
 		}
 	}
-	if (v != NULL) {
-		fp_save(&v->fp);
-	}
+	arch_simd_begin();
 	err = guest_dt_build(buf, size, &p);
-	if (v != NULL) {
-		fp_load(&v->fp);
-	}
+	arch_simd_end();
 	return err;
 }

@@ -5,6 +5,19 @@
  */
 #include "lib/string.h"
 
+#include "kern/log.h"
+
+void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
+
+/* What libraries that were compiled with _FORTIFY_SOURCE call. */
+void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room)
+{
+	if (n > room) {
+		panic("a copy of %zu bytes into %zu", n, room);
+	}
+	return memcpy(dst, src, n);
+}
+
 void *memmove(void *dst, const void *src, size_t n)
 {
 	uint8_t *d = dst;

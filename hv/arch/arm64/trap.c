@@ -83,6 +83,7 @@ static void handle_hvc(struct arch_vcpu *v, uint64_t esr)
 		upcall_exit_count(v, EXIT_FIRMWARE);
 		psci_call(v);
 	} else {
+		v->pc -= 4;	/* back from the preferred return to the HVC itself */
 		inject_undefined(v);
 	}
 }

@@ -146,13 +146,29 @@ bool host_take_alarm(unsigned int id)
 	return true;
 }
 
-uint64_t arch_entropy(void)
+static uint64_t entropy_next(void)
 {
 	/* xorshift64: repeatable, which tests and fuzzing want. */
 	entropy ^= entropy << 13;
 	entropy ^= entropy >> 7;
 	entropy ^= entropy << 17;
 	return entropy;
+}
+
+bool arch_seed(uint8_t seed[ARCH_SEED_SIZE])
+{
+	for (size_t i = 0; i < ARCH_SEED_SIZE; i++) {
+		seed[i] = (uint8_t)entropy_next();
+	}
+	return true;
+}
+
+void arch_simd_begin(void)
+{
+}
+
+void arch_simd_end(void)
+{
 }
 
 void host_entropy_seed(uint64_t seed)

@@ -94,6 +94,7 @@ void host_cpu(unsigned int id)
 
 void host_exit(void)
 {
+	cpu_exit_begin();
 	(void)cpu_service();
 }
 

@@ -84,7 +84,7 @@ unsigned int host_kicks(unsigned int id);
 /* Everything written to the boot console since the reset. */
 const char *host_console(void);
 
-/* Numbers that arch_entropy() will give follow from `seed`. */
+/* What arch_seed() will give follows from `seed`. */
 void host_entropy_seed(uint64_t seed);
 
 /* --- ends of the machine --------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "harness.h"
 #include "init/init.h"
 #include "kern/cpu.h"
+#include "kern/random.h"
 #include "kern/sched.h"
 #include "lib/bits.h"
 #include "mem/frame.h"
@@ -55,6 +56,8 @@ void host_machine_boot(unsigned int cpu_total)
 	host_cpu(0);
 	boot_frames();
 	sched_init();
+	random_init();
+	random_init();
 	mux_init(&uart);
 	evtchn_init();
 	grant_init();

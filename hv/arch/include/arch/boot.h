@@ -34,6 +34,8 @@ struct arch_guest_boot {
 	const char *bootargs;
 	bool has_kaslr_seed;
 	uint64_t kaslr_seed;
+	const void *rng_seed;		/* for its random generator */
+	size_t rng_seed_size;		/* 0: none */
 };
 
 /* Most bytes that arch_guest_tables() writes. */

@@ -40,8 +40,19 @@ uint64_t arch_now(void);
  */
 void arch_alarm_set(uint64_t ns);
 
-/* Random or at least hard to guess bits, for hash seeds. */
-uint64_t arch_entropy(void);
+/*
+ * Bytes for the seed of kern/random.h. True if the machine has a source of
+ * entropy and gave some; otherwise they only differ from boot to boot.
+ */
+#define ARCH_SEED_SIZE 64U
+bool arch_seed(uint8_t seed[ARCH_SEED_SIZE]);
+
+/*
+ * Around calls of libraries that may have been compiled with SIMD registers,
+ * which hold a guest's values. Not nested.
+ */
+void arch_simd_begin(void);
+void arch_simd_end(void);
 
 /* Write one byte to the boot console, waiting for room. */
 void arch_console_putc(char c);

@@ -32,6 +32,8 @@ struct guest_dt_params {
 	const char *bootargs;		/* NULL: none */
 	bool has_kaslr_seed;
 	uint64_t kaslr_seed;
+	const void *rng_seed;		/* credited by the guest as entropy */
+	size_t rng_seed_size;		/* 0: none */
 };
 
 /*
