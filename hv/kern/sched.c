@@ -443,6 +443,27 @@ static void run_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
 	c->slice_start = now;
 }
 
+/*
+ * A CPU that was told of one unit may have taken another, so that the first
+ * waits although a CPU idles that may run it: tell that one.
+ */
+static void spread_locked(void)
+{
+	struct sched_unit *u;
+
+	if (idle_mask == 0) {
+		return;
+	}
+	list_for_each(u, &queue, node) {
+		struct cpu *c = u->on_cpu ? NULL : idle_cpu_locked(u);
+
+		if (c != NULL) {
+			idle_mask &= ~BIT(c->id);
+			cpu_notify(c, CPU_RESCHED);
+		}
+	}
+}
+
 struct sched_unit *sched_pick(void)
 {
 	struct cpu *c = this_cpu();
@@ -488,6 +509,7 @@ struct sched_unit *sched_pick(void)
 	if (next != NULL && first_for_locked(c) != NULL) {
 		arm_slice_locked(c);
 	}
+	spread_locked();
 	spin_unlock(&lock);
 	return next;
 }
@@ -500,6 +522,11 @@ void sched_switched(struct sched_unit *prev)
 		announce_locked(prev, arch_now(), false);
 	}
 	spin_unlock(&lock);
+}
+
+bool sched_all_busy(void)
+{
+	return READ_ONCE(idle_mask) == 0;
 }
 
 void sched_times(struct sched_unit *u, uint64_t state_ns[RUN_STATES])

@@ -16,8 +16,8 @@
 #define SCHED_WEIGHT_DEFAULT	256U
 #define SCHED_WEIGHT_MAX	65535U
 #define SCHED_SLICE_NS		5000000ULL	/* longest run while others wait */
-#define SCHED_WAKE_GRAN_NS	500000ULL	/* lead that a waking unit needs to preempt */
-#define SCHED_RATE_NS		200000ULL	/* shortest run before a preemption */
+#define SCHED_WAKE_GRAN_NS	100000ULL	/* lead that a waking unit needs to preempt */
+#define SCHED_RATE_NS		100000ULL	/* shortest run before a preemption */
 #define SCHED_CAP_PERIOD_NS	10000000ULL
 
 enum sched_state {
@@ -86,6 +86,9 @@ MUST_CHECK int sched_set(struct sched_unit *u, uint32_t weight, uint32_t cap,
  */
 struct sched_unit *sched_pick(void);
 void sched_switched(struct sched_unit *prev);
+
+/* No CPU was without work when it last looked. A hint; no lock. */
+bool sched_all_busy(void);
 
 /* Copy of the unit's times up to now, consistent. */
 void sched_times(struct sched_unit *u, uint64_t state_ns[RUN_STATES]);

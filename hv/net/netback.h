@@ -37,6 +37,9 @@
 #define NETBACK_EXTRA_MAX	5U	/* extra slots of a frame */
 #define NETBACK_CHAIN_MAX	(NETBACK_DATA_MAX + NETBACK_EXTRA_MAX)
 #define NETBACK_TX_PENDING	64U	/* completions that are told at once */
+#define NETBACK_TX_NS		200000ULL	/* the rest is told after this */
+#define NETBACK_POLL_SLOTS	32U	/* polled: notified for this many */
+#define NETBACK_POLL_EMPTY	8U	/* looks in vain that end polling */
 #define NETBACK_MSS_MIN		8U	/* less is nobody's TCP */
 
 /*
@@ -85,11 +88,13 @@ struct netback_queue {
 	struct netif_tx_ring *tx_ring;
 	uint32_t tx_cons;		/* next request, and next response */
 	uint32_t tx_told;		/* rsp_prod at the last look at rsp_event */
-	bool tx_fresh;			/* completions since the guest last ran */
+	bool tx_polling;		/* looked at on exits: few notifications */
+	unsigned int tx_poll_empty;	/* looks in vain, in a row */
+	struct timer tx_timer;		/* look at rsp_event again */
 	unsigned int tx_port;
 	struct net_cache cache;
 	struct work tx_work;		/* go on with the ring */
-	struct work tx_late;		/* look at rsp_event again */
+	struct work tx_poll;		/* look at the ring on the next exit */
 	struct netback_chain chain;
 	struct net_frag frag[NETBACK_DATA_MAX];
 	/* 2 + 4 bytes before the frame: its IP header is then 4-byte aligned. */
@@ -180,7 +185,8 @@ static inline bool netback_is_broken(const struct vif *v)
 /* netback_tx.c: a walk of the ring, in the guest's call and as work. */
 void netback_tx_kick(struct netback_queue *q);
 void netback_tx_work(struct work *w);
-void netback_tx_late(struct work *w);
+void netback_tx_poll(struct work *w);
+void netback_tx_timer(struct timer *t);
 
 /* netback_rx.c */
 enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,

@@ -70,7 +70,8 @@ static void queue_init(struct netback_queue *q, struct vif *v, unsigned int inde
 	q->rx_features = c->rx_features;
 	q->rx_may_wait = c->rx_notify;
 	work_init(&q->tx_work, netback_tx_work);
-	work_init(&q->tx_late, netback_tx_late);
+	work_init(&q->tx_poll, netback_tx_poll);
+	timer_init(&q->tx_timer, netback_tx_timer);
 	list_init(&q->wait_node);
 	list_init(&q->waiters);
 	timer_init(&q->wait_timer, netback_wait_timer);
@@ -148,7 +149,7 @@ void netback_queue_start(struct netback_queue *q)
 static bool has_work(struct netback_queue *q)
 {
 	return atomic_load_explicit(&q->tx_work.queued, memory_order_acquire) != 0 ||
-	       atomic_load_explicit(&q->tx_late.queued, memory_order_acquire) != 0;
+	       atomic_load_explicit(&q->tx_poll.queued, memory_order_acquire) != 0;
 }
 
 /*
@@ -179,6 +180,7 @@ void netback_queue_destroy(struct netback_queue *q)
 	netback_wake_locked(q);
 	spin_unlock(&q->rx_lock);
 	timer_cancel(&q->wait_timer);
+	timer_cancel(&q->tx_timer);
 	grant_unpin(q->domain, q->tx_ref);
 	grant_unpin(q->domain, q->rx_ref);
 	quiesce_call(&q->quiesce, queue_quiesced);

@@ -10,7 +10,7 @@
  */
 #include "net/netback.h"
 
-#include "kern/log.h"
+#include "kern/sched.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "net/eth.h"
@@ -262,9 +262,9 @@ static void completion_check(struct netback_queue *q)
 }
 
 /*
- * The frontend's send function takes completions itself once its notification
- * returns, so an event is rarely wanted by then: look later
- * (docs/decisions/tx-completion-events.md).
+ * Completions only free the guest's buffers, so an event for them can wait for
+ * more of them, or until the guest collects them unasked, which older frontends
+ * do whenever they send (docs/decisions/0008-tx-completion-events.md).
  */
 static void complete(struct netback_queue *q, bool now)
 {
@@ -272,22 +272,17 @@ static void complete(struct netback_queue *q, bool now)
 	atomic_store_explicit(&q->tx_ring->i.rsp_prod, q->tx_cons, memory_order_release);
 	if (now || q->tx_cons - q->tx_told > NETBACK_TX_PENDING) {
 		completion_check(q);
-	} else if (q->tx_cons != q->tx_told) {
-		q->tx_fresh = true;
-		work_queue_late(&q->tx_late);
+	} else if (!timer_is_set(&q->tx_timer)) {
+		timer_set(&q->tx_timer, arch_now() + NETBACK_TX_NS);
 	}
 }
 
-void netback_tx_late(struct work *w)
+void netback_tx_timer(struct timer *t)
 {
-	struct netback_queue *q = container_of(w, struct netback_queue, tx_late);
+	struct netback_queue *q = container_of(t, struct netback_queue, tx_timer);
 
 	spin_lock(&q->tx_lock);
-	if (q->tx_up && q->tx_fresh) {
-		/* Some are of this very exit: the guest had no turn to take them. */
-		q->tx_fresh = false;
-		work_queue_late(w);
-	} else if (q->tx_up) {
+	if (q->tx_up) {
 		completion_check(q);
 	}
 	spin_unlock(&q->tx_lock);
@@ -379,7 +374,8 @@ static enum step walk(struct netback_queue *q, struct net_batch *b, unsigned int
 			(*frames)++;
 		}
 		/* Before it stops: ask for a notification, look once more. */
-		atomic_store_explicit(&q->tx_ring->i.req_event, q->tx_cons + 1,
+		atomic_store_explicit(&q->tx_ring->i.req_event,
+				      q->tx_cons + (q->tx_polling ? NETBACK_POLL_SLOTS : 1),
 				      memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!prod_read(q, &prod)) {
@@ -422,16 +418,52 @@ static inline bool walk_allowed(struct netback_queue *q)
 	       atomic_load_explicit(&q->wait_on, memory_order_acquire) == NULL;
 }
 
+/*
+ * While every CPU is busy, nobody gains from a notification for each frame:
+ * the ring is looked at whenever this CPU leaves a guest instead
+ * (docs/decisions/0010-polling-under-load.md).
+ */
+static void poll_start(struct netback_queue *q)
+{
+	if (sched_all_busy()) {
+		q->tx_polling = true;
+		q->tx_poll_empty = 0;
+		work_queue_late(&q->tx_poll);
+	}
+}
+
 void netback_tx_kick(struct netback_queue *q)
 {
 	spin_lock(&q->tx_lock);
 	if (q->tx_up) {
 		q->counts[NET_TX_KICKS]++;
-		/* What was completed before: the guest had its turn. */
-		completion_check(q);
+		poll_start(q);
 	}
 	if (walk_allowed(q)) {
 		walk_locked(q);
+	}
+	spin_unlock(&q->tx_lock);
+}
+
+void netback_tx_poll(struct work *w)
+{
+	struct netback_queue *q = container_of(w, struct netback_queue, tx_poll);
+
+	spin_lock(&q->tx_lock);
+	if (q->tx_up) {
+		/* A queue that waits for a receiver is woken, not polled. */
+		bool found = walk_allowed(q) &&
+			     READ_ONCE(q->tx_ring->i.req_prod) != q->tx_cons;
+
+		q->tx_poll_empty = found ? 0 : q->tx_poll_empty + 1;
+		q->tx_polling = q->tx_poll_empty < NETBACK_POLL_EMPTY && sched_all_busy();
+		/* The walk that ends polling asks for notifications again. */
+		if ((found || !q->tx_polling) && walk_allowed(q)) {
+			walk_locked(q);
+		}
+		if (q->tx_polling) {
+			work_queue_late(w);
+		}
 	}
 	spin_unlock(&q->tx_lock);
 }

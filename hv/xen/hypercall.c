@@ -27,29 +27,38 @@ struct hypercall {
 
 static uint64_t counts[CPU_MAX][HC_MAX];
 
+/*
+ * Commands, counts and ids are 32 bits wide for guests: the upper half of
+ * such a register means nothing (AAPCS64 6.4.2).
+ */
+static uint32_t low(uint64_t a)
+{
+	return (uint32_t)a;
+}
+
 static long hc_memory_op(struct vcpu *v, const uint64_t *a)
 {
-	return memory_op(v, a[0], a[1]);
+	return memory_op(v, low(a[0]), a[1]);
 }
 
 static long hc_xen_version(struct vcpu *v, const uint64_t *a)
 {
-	return version_op(v, a[0], a[1]);
+	return version_op(v, low(a[0]), a[1]);
 }
 
 /* Arguments: command, length, text. */
 static long hc_console_io(struct vcpu *v, const uint64_t *a)
 {
 	char part[CONSOLE_PART];
-	uint64_t size = a[1];
+	uint32_t size = low(a[1]);
 
-	if (a[0] != CONSOLEIO_WRITE) {
+	if (low(a[0]) != CONSOLEIO_WRITE) {
 		return -ENOSYS;
 	}
 	if (size > CONSOLE_RAW_MAX) {
 		return -E2BIG;
 	}
-	for (uint64_t at = 0; at < size; at += sizeof(part)) {
+	for (size_t at = 0; at < size; at += sizeof(part)) {
 		size_t n = MIN(sizeof(part), size - at);
 
 		if (guest_copy_from(&v->arch, part, a[2] + at, n) != 0) {
@@ -62,39 +71,36 @@ static long hc_console_io(struct vcpu *v, const uint64_t *a)
 
 static long hc_grant_table_op(struct vcpu *v, const uint64_t *a)
 {
-	return grant_op(v, a[0], a[1], a[2]);
+	return grant_op(v, low(a[0]), a[1], low(a[2]));
 }
 
 static long hc_vm_assist(struct vcpu *v, const uint64_t *a)
 {
-	if (a[1] != VMASST_RUNSTATE_UPDATE_FLAG) {
+	if (low(a[1]) != VMASST_RUNSTATE_UPDATE_FLAG || low(a[0]) > VMASST_DISABLE) {
 		return -ENOSYS;
 	}
-	if (a[0] > VMASST_DISABLE) {
-		return -ENOSYS;
-	}
-	WRITE_ONCE(v->domain->runstate_flag, a[0] == VMASST_ENABLE);
+	WRITE_ONCE(v->domain->runstate_flag, low(a[0]) == VMASST_ENABLE);
 	return 0;
 }
 
 static long hc_vcpu_op(struct vcpu *v, const uint64_t *a)
 {
-	return vcpu_op(v, a[0], a[1], a[2]);
+	return vcpu_op(v, low(a[0]), low(a[1]), a[2]);
 }
 
 static long hc_sched_op(struct vcpu *v, const uint64_t *a)
 {
-	return sched_op(v, a[0], a[1]);
+	return sched_op(v, low(a[0]), a[1]);
 }
 
 static long hc_event_channel_op(struct vcpu *v, const uint64_t *a)
 {
-	return evtchn_op(v, a[0], a[1]);
+	return evtchn_op(v, low(a[0]), a[1]);
 }
 
 static long hc_hvm_op(struct vcpu *v, const uint64_t *a)
 {
-	return hvm_op(v, a[0], a[1]);
+	return hvm_op(v, low(a[0]), a[1]);
 }
 
 static long hc_multicall(struct vcpu *v, const uint64_t *a);
@@ -115,10 +121,12 @@ static const struct hypercall table[HC_MAX] = {
 /* Calls in a row, without those that can take long. Arguments: list, count. */
 static long hc_multicall(struct vcpu *v, const uint64_t *a)
 {
-	if (a[1] > MULTICALL_MAX) {
+	uint32_t count = low(a[1]);
+
+	if (count > MULTICALL_MAX) {
 		return -E2BIG;
 	}
-	for (uint64_t i = 0; i < a[1]; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		uint64_t at = a[0] + i * sizeof(struct multicall_entry);
 		struct multicall_entry e;
 		const struct hypercall *h;

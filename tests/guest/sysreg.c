@@ -21,17 +21,18 @@ static void count(unsigned int intid)
 /* Run one instruction that may use x0. Returns x0; *fault if it trapped. */
 static uint64_t run(uint32_t insn, uint64_t x0_in, bool *fault)
 {
-	register uint64_t x0 __asm__("x0") = x0_in;
+	uint64_t out;
 
 	((volatile uint32_t *)code)[0] = insn;
 	((volatile uint32_t *)code)[1] = 0xd65f03c0;		/* ret */
 	__asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb"
 			 : : "r"(code) : "memory");
 	fault_begin();
-	__asm__ volatile("blr %1" : "+r"(x0) : "r"(code)
-			 : "memory", "cc", "x1", "x2", "x3", "x16", "x17", "x30");
+	__asm__ volatile("mov x0, %2\n\tblr %1\n\tmov %0, x0"
+			 : "=r"(out) : "r"(code), "r"(x0_in)
+			 : "memory", "cc", "x0", "x1", "x2", "x3", "x16", "x17", "x30");
 	*fault = fault_end() != 0;
-	return x0;
+	return out;
 }
 
 static uint32_t sysreg_insn(bool write, unsigned int n)

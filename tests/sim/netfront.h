@@ -403,6 +403,11 @@ static inline void nf_kick(struct netfront *f, unsigned int n)
 
 	if (nf_push(&q->tx->i.req_prod, &q->tx->i.req_event, q->tx_prod)) {
 		nf_notify(f, q->tx_port);
+	} else {
+		/* The backend looks by itself when a guest leaves its CPU. */
+		host_load(f->v);
+		host_exit();
+		host_exit();
 	}
 	nf_collect(f, n);
 }

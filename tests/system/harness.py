@@ -57,12 +57,20 @@ def end_with_parent():
 
 
 def qemu_command(kernel=None, bundle=None, cpus=2, ram=2048,
-                 cpu="cortex-a57", icount=False, append="", extra=()):
-    """The command line of the emulated machine, without its serial port."""
+                 cpu="cortex-a57", icount=False, parallel=False, append="",
+                 extra=()):
+    """The command line of the emulated machine, without its serial port.
+
+    One thread of QEMU runs all CPUs in turn, unless they are to be parallel:
+    then each TLB invalidation stops them all, which takes 20 times as long
+    when there are more CPUs than the host has to spare.
+    """
+    threads = "multi" if parallel else "single"
     command = [
         "qemu-system-aarch64",
         "-machine", "virt,virtualization=on,gic-version=3",
         "-cpu", cpu, "-smp", str(cpus), "-m", str(ram),
+        "-accel", f"tcg,thread={threads},tb-size=512",
         "-nodefaults", "-nic", "none", "-display", "none",
         "-kernel", kernel or HYPERVISOR]
     if bundle:
@@ -434,6 +442,15 @@ class PlainMachine(Machine):
 
 
 def complain(machine, failure, stream=sys.stderr):
-    """Print a failure with the end of the console log."""
+    """Print a failure, the end of the console log, and what the hypervisor
+    itself says about the guests."""
     print(f"{failure}\n----- end of {os.path.relpath(machine.log_path, TOP)}\n"
           f"{machine.tail()}\n-----", file=stream)
+    if machine.ended is None and not machine.panic:
+        try:
+            for command in ("cpus", *(f"info {name}"
+                                      for name in machine.guests)):
+                print("\n".join(machine.prompt(command, 5)), file=stream)
+        except Failure as silent:
+            print(silent, file=stream)
+    stream.flush()

@@ -23,6 +23,15 @@ def test_cpu_model(vms, machines, cpu):
     machine.wait_log(r"2 CPUs")
 
 
+def test_parallel_cpus(vms, machines):
+    """Two CPUs that really run at the same time."""
+    machine, guest = start_one(vms, machines, cpus=2, vcpus=2, parallel=True)
+    output = guest.run("for c in 1 2; do taskset $c sh -c 'n=0; while [ $n "
+                       "-lt 5000 ]; do n=$((n + 1)); done; echo ok' & done; "
+                       "wait", 60).output
+    assert output.split() == ["ok", "ok"]
+
+
 @pytest.mark.parametrize("cpus", [1, 3, 8])
 def test_cpu_count(vms, machines, cpus):
     machine, guest = start_one(vms, machines, cpus=cpus, vcpus=4)

@@ -4,6 +4,8 @@
  */
 #include "unit/unit.h"
 
+#include <pthread.h>
+
 #include "lib/bits.h"
 #include "mem/frame.h"
 #include "unit/xen_guest.h"
@@ -590,6 +592,113 @@ static void test_after_the_end(void **state)
 	domain_put(d);
 }
 
+/* --- several CPUs raise events while the guest handles them ------------------ */
+
+#define NOTIFIERS	3U
+#define NOTIFY_ROUNDS	20000U
+
+struct notifier {
+	struct domain *d;
+	unsigned int cpu;
+	unsigned int port[4];
+};
+
+static atomic_uint notifiers_left;
+
+static void *notifier_main(void *arg)
+{
+	struct notifier *n = arg;
+
+	host_cpu(n->cpu);
+	for (unsigned int i = 0; i < NOTIFY_ROUNDS; i++) {
+		evtchn_notify(n->d, n->port[i % ARRAY_SIZE(n->port)]);
+	}
+	atomic_fetch_sub(&notifiers_left, 1);
+	return NULL;
+}
+
+/* As Linux: mask, clear, handle, then unmask by hypercall. */
+static void handle_port(struct vcpu *v, struct shared_info *si, unsigned int port)
+{
+	uint64_t bit = BIT(port % 64);
+	uint32_t arg = port;
+
+	atomic_fetch_or((_Atomic uint64_t *)&si->evtchn_mask[port / 64], bit);
+	atomic_fetch_and((_Atomic uint64_t *)&si->evtchn_pending[port / 64], ~bit);
+	calls++;
+	host_write(v->domain, XG_ARG, &arg, sizeof(arg));
+	(void)upcall_hypercall(&v->arch, HC_EVENT_CHANNEL_OP,
+			       (const uint64_t[5]){ EVTCHNOP_UNMASK, XG_ARG });
+}
+
+/* True if there was an upcall. */
+static bool handle_events(struct vcpu *v, struct shared_info *si)
+{
+	struct vcpu_info *vi = &si->vcpu_info[0];
+	uint64_t sel;
+
+	if (atomic_exchange((_Atomic uint8_t *)&vi->upcall_pending, 0) == 0) {
+		return false;
+	}
+	sel = atomic_exchange((_Atomic uint64_t *)&vi->pending_sel, 0);
+	for (; sel != 0; sel &= sel - 1) {
+		unsigned int word = bit_lowest(sel);
+		uint64_t bits = atomic_load((_Atomic uint64_t *)&si->evtchn_pending[word]) &
+				~atomic_load((_Atomic uint64_t *)&si->evtchn_mask[word]);
+
+		for (; bits != 0; bits &= bits - 1) {
+			handle_port(v, si, word * 64 + bit_lowest(bits));
+		}
+	}
+	return true;
+}
+
+/* No event may be left over without an upcall that tells of it. */
+static void test_no_event_is_lost(void **state)
+{
+	struct notifier n[NOTIFIERS];
+	pthread_t t[NOTIFIERS];
+	struct domain *d;
+	struct shared_info *si;
+
+	host_reset_cpus(NOTIFIERS + 1);
+	d = guest_make(1);
+	host_load(d->vcpus[0]);
+	si = xg_shared(d);
+	for (unsigned int i = 0; i < NOTIFIERS; i++) {
+		n[i] = (struct notifier){ .d = d };
+		for (unsigned int k = 0; k < ARRAY_SIZE(n[i].port); k++) {
+			assert_int_equal(evtchn_alloc_hv(d, on_event, NULL, &n[i].port[k]), 0);
+			/* Some far apart, in words of their own. */
+			for (unsigned int skip = 0; skip < 30; skip++) {
+				xg_alloc_unbound(d->vcpus[0], DOMID_HV);
+			}
+		}
+	}
+	host_load(d->vcpus[0]);
+	host_threads(true);
+	atomic_store(&notifiers_left, NOTIFIERS);
+	for (unsigned int i = 0, cpu = 0; i < NOTIFIERS; i++, cpu++) {
+		cpu += cpu == this_cpu()->id;
+		n[i].cpu = cpu;
+		assert_int_equal(pthread_create(&t[i], NULL, notifier_main, &n[i]), 0);
+	}
+	while (atomic_load(&notifiers_left) > 0) {
+		handle_events(d->vcpus[0], si);
+	}
+	for (unsigned int i = 0; i < NOTIFIERS; i++) {
+		pthread_join(t[i], NULL);
+	}
+	host_threads(false);
+	while (handle_events(d->vcpus[0], si)) {
+	}
+	assert_true(calls >= NOTIFIERS * ARRAY_SIZE(n[0].port));
+	for (unsigned int w = 0; w < EVTCHN_WORDS; w++) {
+		assert_int_equal(si->evtchn_pending[w], 0);
+	}
+	assert_int_equal(si->vcpu_info[0].pending_sel, 0);
+}
+
 UNIT_MAIN(UNIT_TEST(test_alloc_all_ports), UNIT_TEST(test_limit),
 	  UNIT_TEST(test_alloc_arguments),
 	  UNIT_TEST(test_send), UNIT_TEST(test_wrong_ports), UNIT_TEST(test_close),
@@ -599,4 +708,5 @@ UNIT_MAIN(UNIT_TEST(test_alloc_all_ports), UNIT_TEST(test_limit),
 	  UNIT_TEST(test_unbind_in_the_call), UNIT_TEST(test_interdomain),
 	  UNIT_TEST(test_interdomain_with_itself), UNIT_TEST(test_ipi_and_virq),
 	  UNIT_TEST(test_status), UNIT_TEST(test_refused_and_faults),
-	  UNIT_TEST(test_no_memory), UNIT_TEST(test_after_the_end))
+	  UNIT_TEST(test_no_memory), UNIT_TEST(test_after_the_end),
+	  UNIT_TEST(test_no_event_is_lost))

@@ -107,6 +107,36 @@ static void test_version(void **state)
 	}
 }
 
+/* The upper half of a register that holds a 32-bit value is anything. */
+static void test_upper_halves(void **state)
+{
+	const uint64_t junk = 0xdeadbeef00000000;
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	uint32_t version = 1;
+	uint16_t domid = DOMID_SELF;
+	struct multicall_entry e = { .op = HC_XEN_VERSION, .args = { junk | XENVER_PAGESIZE } };
+
+	assert_int_equal(host_hypercall(v, HC_XEN_VERSION, junk | XENVER_PAGESIZE), 4096);
+	assert_int_equal(host_hypercall(v, HC_SCHED_OP, junk | SCHEDOP_YIELD), 0);
+	host_write(d, OUT, &version, sizeof(version));
+	assert_int_equal(host_hypercall(v, HC_GRANT_TABLE_OP, junk | GNTTABOP_SET_VERSION, OUT,
+					junk | 1), 0);
+	assert_int_equal(host_hypercall(v, HC_VM_ASSIST, junk | VMASST_ENABLE,
+					junk | VMASST_RUNSTATE_UPDATE_FLAG), 0);
+	assert_int_equal(host_hypercall(v, HC_CONSOLE_IO, junk | CONSOLEIO_WRITE, junk | 4, OUT),
+			 0);
+	host_write(d, OUT, &domid, sizeof(domid));
+	assert_int_equal(host_hypercall(v, HC_MEMORY_OP, junk | XENMEM_MAXIMUM_RESERVATION, OUT),
+			 16);
+	assert_int_equal(host_hypercall(v, HC_VCPU_OP, junk | VCPUOP_REGISTER_RUNSTATE, junk | 9,
+					OUT), -ENOENT);
+	host_write(d, OUT, &e, sizeof(e));
+	assert_int_equal(host_hypercall(v, HC_MULTICALL, OUT, junk | 1), 0);
+	host_read(d, OUT, &e, sizeof(e));
+	assert_int_equal(e.result, 4096);
+}
+
 static void test_features(void **state)
 {
 	struct domain *d = guest_make();
@@ -280,5 +310,6 @@ static void test_multicall(void **state)
 }
 
 UNIT_MAIN(UNIT_TEST(test_unknown_numbers), UNIT_TEST(test_counters), UNIT_TEST(test_version),
-	  UNIT_TEST(test_features), UNIT_TEST(test_hvm_params), UNIT_TEST(test_console_io),
-	  UNIT_TEST(test_shutdown), UNIT_TEST(test_poll_yield_block), UNIT_TEST(test_multicall))
+	  UNIT_TEST(test_upper_halves), UNIT_TEST(test_features),
+	  UNIT_TEST(test_hvm_params), UNIT_TEST(test_console_io), UNIT_TEST(test_shutdown),
+	  UNIT_TEST(test_poll_yield_block), UNIT_TEST(test_multicall))

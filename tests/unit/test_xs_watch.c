@@ -5,6 +5,10 @@
  */
 #include "unit/xs_client.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 #define HOME1 "/local/domain/1"
 
 static void test_first_event(void **state)
@@ -372,10 +376,84 @@ static void test_internal_many(void **state)
 	assert_int_equal(xs_rm(NULL, "/tool"), 0);
 }
 
+/* --- Two CPUs ------------------------------------------------------------- */
+
+static struct {
+	_Atomic bool stop;
+	_Atomic bool alive;		/* the watch exists */
+	_Atomic bool inside;
+	_Atomic unsigned int calls;
+	_Atomic unsigned int wrong;
+} race;
+
+static void race_fn(void *ctx)
+{
+	if (atomic_exchange(&race.inside, true) || !race.alive) {
+		race.wrong++;
+	}
+	race.calls++;
+	for (unsigned int i = 0; i < 50; i++) {
+		race.wrong += !race.alive;
+	}
+	race.inside = false;
+}
+
+static void *race_cpu(void *arg)
+{
+	host_cpu((unsigned int)(uintptr_t)arg);
+	while (!race.stop) {
+		(void)watch_dispatch();
+	}
+	return NULL;
+}
+
+/* xs_watch_remove() waits for the callback that runs on another CPU. */
+static void test_internal_race(void **state)
+{
+	pthread_t cpu[2];
+
+	memset(&race, 0, sizeof(race));
+	host_threads(true);
+	for (uintptr_t i = 0; i < 2; i++) {
+		assert_int_equal(pthread_create(&cpu[i], NULL, race_cpu,
+						(void *)(i + 1)), 0);
+	}
+	for (unsigned int i = 0; i < 300 || (race.calls < 300 && i < 100000); i++) {
+		struct xs_watch *w;
+
+		race.alive = true;
+		assert_int_equal(xs_watch_add("/tool/x", race_fn, NULL, &w), 0);
+		for (unsigned int j = 0; j < i % 7; j++) {
+			xs_watch_trigger(w);
+			sched_yield();
+		}
+		xs_watch_remove(w);
+		race.wrong += race.inside;
+		race.alive = false;
+	}
+	race.stop = true;
+	for (unsigned int i = 0; i < 2; i++) {
+		pthread_join(cpu[i], NULL);
+	}
+	host_threads(false);
+	assert_int_equal(race.wrong, 0);
+	assert_true(race.calls >= 300);
+}
+
+static int race_setup(void **state)
+{
+	cpus_at_setup = 3;
+	xs_setup(state);
+	cpus_at_setup = 1;
+	return 0;
+}
+
 UNIT_MAIN(
 	XS_TEST(test_first_event), XS_TEST(test_errors),
 	XS_TEST(test_what_fires), XS_TEST(test_path_form),
 	XS_TEST(test_order_and_coalescing), XS_TEST(test_unwatch),
 	XS_TEST(test_permission), XS_TEST(test_in_txn),
 	XS_TEST(test_domain_gone), XS_TEST(test_turns),
-	XS_TEST(test_internal), XS_TEST(test_internal_many))
+	XS_TEST(test_internal), XS_TEST(test_internal_many),
+	cmocka_unit_test_setup_teardown(test_internal_race, race_setup,
+					xs_teardown))

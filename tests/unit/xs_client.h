@@ -288,10 +288,11 @@ static inline void guest_remove(unsigned int id)
 }
 
 static size_t objects_at_start;
+static unsigned int cpus_at_setup = 1;
 
 static inline int xs_setup(void **state)
 {
-	host_reset();
+	host_reset_cpus(cpus_at_setup);
 	assert_int_equal(xs_mkdir(NULL, "/local/domain/0/backend/vif"), 0);
 	objects_at_start = heap_object_count();
 	for (unsigned int i = 1; i <= GUESTS; i++) {

@@ -8,6 +8,7 @@
 #include "kern/cpu.h"
 #include "kern/random.h"
 #include "kern/sched.h"
+#include "lib/asan.h"
 #include "lib/bits.h"
 #include "mem/frame.h"
 #include "net/net.h"
@@ -27,6 +28,7 @@ static void boot_frames(void)
 	uint64_t map_size = frame_bitmap_size(start, end);
 	uint64_t used = ALIGN_UP(map_size, PAGE_SIZE);
 
+	asan_unpoison(hpa_to_va(start), used);	/* as the machine before left it */
 	if (frame_init(start, end, hpa_to_va(start), map_size) != 0) {
 		host_fatal("frame_init failed");
 	}
@@ -56,7 +58,6 @@ void host_machine_boot(unsigned int cpu_total)
 	host_cpu(0);
 	boot_frames();
 	sched_init();
-	random_init();
 	random_init();
 	mux_init(&uart);
 	evtchn_init();

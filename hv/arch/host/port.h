@@ -10,7 +10,7 @@
 /* A variable that host_reset() leaves alone. */
 #define HOST_KEEP SECTION("host_keep")
 
-/* Map RAM if that wasn't done yet, else make it all zero and accessible. */
+/* Map RAM if that wasn't done yet, else make it all zero. */
 void host_ram_reset(void);
 
 /* Start the core's modules; the only file that knows them all. */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "lib/asan.h"
 #include "port.h"
 #include <arch/cpu.h>
 
@@ -16,7 +15,6 @@ void host_ram_reset(void)
 	void *p;
 
 	if (host_ram != NULL) {
-		asan_unpoison(host_ram, HOST_RAM_SIZE);
 		if (madvise(host_ram, HOST_RAM_SIZE, MADV_DONTNEED) != 0) {
 			host_fatal("madvise failed");
 		}
