@@ -131,12 +131,27 @@ NORETURN void upcall_cpu_main(void)
 	arch_enter();
 }
 
-static void banner(const struct boot_info *m)
+/* RAM that is neither free nor holds what a boot loader put there, in KiB. */
+static uint64_t own_memory(const struct boot_info *m)
 {
-	log_notice("boot", "Microvisor " MV_VERSION " on %s, %u CPUs", m->model, m->cpu_count);
-	log_notice("boot", "%llu MiB RAM, %llu MiB free",
-		   (unsigned long long)(frame_total_count() >> 8),
-		   (unsigned long long)(frame_free_count() >> 8));
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < m->ram_count; i++) {
+		bytes += m->ram[i].size;
+	}
+	for (unsigned int i = 0; i < m->reserved_count; i++) {
+		if (m->reserved[i].kind != BOOT_RESERVE_IMAGE) {
+			bytes -= m->reserved[i].range.size;
+		}
+	}
+	return (bytes >> 10) - (frame_free_count() << 2);
+}
+
+static void memory_report(const struct boot_info *m)
+{
+	log_notice("boot", "%llu MiB RAM free for VMs, %llu KiB used by the hypervisor",
+		   (unsigned long long)(frame_free_count() >> 8),
+		   (unsigned long long)own_memory(m));
 }
 
 NORETURN void upcall_boot(void)
@@ -148,7 +163,7 @@ NORETURN void upcall_boot(void)
 	random_init();
 	mux_init(&uart);
 	log_set_sink(mux_log);
-	banner(m);
+	log_notice("boot", "Microvisor " MV_VERSION " on %s, %u CPUs", m->model, m->cpu_count);
 	evtchn_init();
 	grant_init();
 	console_init();
@@ -165,6 +180,7 @@ NORETURN void upcall_boot(void)
 		arch_irq_enable(m->uart_irq);
 	}
 	cpus_start(m);
+	memory_report(m);
 	vms_start();
 	upcall_cpu_main();
 }

@@ -65,9 +65,10 @@ static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 {
 	const uint64_t *table = p->root;
 
-	if (gfn.v >= GFN_LIMIT) {
+	if (unlikely(gfn.v >= GFN_LIMIT)) {
 		return -ENOENT;
 	}
+#pragma GCC unroll 3
 	for (unsigned int level = 1; level <= S2_LEAF_LEVEL; level++) {
 		uint64_t pte = READ_ONCE(table[index_at(gfn, level)]);
 		uint64_t within;

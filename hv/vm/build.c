@@ -174,6 +174,7 @@ static int step_ram(struct vm *vm)
 		size = PAGE_SIZE << b->block_order;
 		part = MIN(budget, size - b->block_done);
 		memset((char *)b->block + b->block_done, 0, part);
+		arch_ram_clean((char *)b->block + b->block_done, part);
 		b->block_done += part;
 		budget -= part;
 		if (b->block_done < size) {
@@ -191,6 +192,25 @@ static int step_ram(struct vm *vm)
 	return 0;
 }
 
+/* Have the guest see what was copied there also with its caches off. */
+static int publish(struct domain *d, gpa_t at, uint64_t n)
+{
+	while (n > 0) {
+		uint64_t part = MIN(n, PAGE_SIZE - (at.v & PAGE_MASK));
+		unsigned int attr;
+		hpa_t pa;
+		int err = p2m_lookup(&d->p2m, gpa_to_gfn(at), &pa, &attr);
+
+		if (err != 0) {
+			return err;
+		}
+		arch_ram_clean((char *)hpa_to_va(pa) + (at.v & PAGE_MASK), part);
+		at.v += part;
+		n -= part;
+	}
+	return 0;
+}
+
 /* Copy a piece of a module; 1 when all of it is there. */
 static int copy_module(struct vm *vm, const struct vm_module *m, gpa_t to)
 {
@@ -199,6 +219,9 @@ static int copy_module(struct vm *vm, const struct vm_module *m, gpa_t to)
 	int err = gpa_copy_to(&vm->domain->p2m, GPA(to.v + b->done),
 			      (const char *)m->data + b->done, part);
 
+	if (err == 0) {
+		err = publish(vm->domain, GPA(to.v + b->done), part);
+	}
 	if (err != 0) {
 		return err;
 	}
@@ -250,6 +273,9 @@ static int step_tables(struct vm *vm)
 	if (err == 0) {
 		err = gpa_copy_to(&vm->domain->p2m, b->tables, buf, ARCH_GUEST_TABLES_MAX);
 	}
+	if (err == 0) {
+		err = publish(vm->domain, b->tables, ARCH_GUEST_TABLES_MAX);
+	}
 	heap_free(buf);
 	if (err == 0) {
 		b->step = STEP_START;
@@ -264,6 +290,7 @@ static int step_start(struct vm *vm)
 	if (err != 0) {
 		return err;
 	}
+	arch_icache_flush();
 	domain_start(vm->domain, vm->build.kernel, vm->build.tables.v);
 	return 1;
 }

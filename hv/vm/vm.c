@@ -91,6 +91,16 @@ const char *vm_state_name(enum vm_state s)
 	return names[s];
 }
 
+static void build_failed(struct vm *vm)
+{
+	vm->failed = true;
+	if (vm->domain == NULL) {
+		vm->state = VM_FAILED;
+	} else {
+		vm_build_abort(vm);
+	}
+}
+
 int vm_start(struct vm *vm)
 {
 	int err = -EBUSY;
@@ -100,6 +110,7 @@ int vm_start(struct vm *vm)
 		vm->state = VM_BUILDING;
 		vm->destroy = false;
 		vm->reboot = false;
+		vm->failed = false;
 		err = 0;
 	}
 	spin_unlock(&vm_lock);
@@ -107,7 +118,7 @@ int vm_start(struct vm *vm)
 		timer_cancel(&vm->restart_timer);
 		err = vm_build_begin(vm);
 		if (err != 0) {
-			vm->state = VM_FAILED;
+			build_failed(vm);
 			return err;
 		}
 		work_queue(&vm->work);
@@ -130,8 +141,7 @@ static void vm_work_fn(struct work *w)
 		work_queue(w);
 	} else if (ret < 0) {
 		log_error("vm", "%s: could not be built (error %d)", vm->config.name, -ret);
-		vm->destroy = true;
-		vm_build_abort(vm);
+		build_failed(vm);
 	} else {
 		vm->state = VM_RUNNING;
 		log_notice("vm", "%s (d%u) started: %llu MiB, %u vCPUs", vm->config.name, vm->id,
@@ -237,13 +247,9 @@ void vm_domain_gone(struct domain *d)
 	}
 	spin_lock(&vm_lock);
 	vm->domain = NULL;
-	if (vm->state == VM_BUILDING) {
-		vm->state = VM_FAILED;
-	} else {
-		vm->state = VM_OFF;
-	}
+	vm->state = vm->failed ? VM_FAILED : VM_OFF;
 	spin_unlock(&vm_lock);
-	if (vm->state == VM_FAILED || action_for(vm, vm->reason) != VM_ACTION_RESTART) {
+	if (vm->failed || action_for(vm, vm->reason) != VM_ACTION_RESTART) {
 		return;
 	}
 	vm->restarts++;

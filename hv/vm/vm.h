@@ -54,6 +54,7 @@ struct vm {
 	enum shutdown_reason reason;	/* of the last end */
 	bool destroy;			/* whatever the policy says */
 	bool reboot;			/* start again whatever it says */
+	bool failed;			/* the last attempt to build it */
 	unsigned int restarts;
 	uint64_t restart_delay_ns;
 	struct timer restart_timer;

@@ -190,6 +190,7 @@ static int populate_locked(struct domain *d, gfn_t gfn)
 	if (page == NULL) {
 		return -ENOMEM;
 	}
+	arch_ram_clean(page, PAGE_SIZE);
 	err = p2m_map(&d->p2m, gfn, va_to_hpa(page), 0, RAM_RW | S2_EXEC);
 	if (err != 0) {
 		frame_free(page, 0);

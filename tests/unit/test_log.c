@@ -132,6 +132,9 @@ static void test_guest_rate_limit(void **state)
 	log_guest(7, "too soon");
 	assert_non_null(strstr(ring_text(), "d7: again (90 lines before it left out)"));
 	assert_null(strstr(ring_text(), "too soon"));
+	host_time_skip(1000000000ULL / LOG_GUEST_RATE);
+	log_guest(7, "third");
+	assert_non_null(strstr(ring_text(), "d7: third (1 lines before it left out)"));
 }
 
 static void test_guest_rate_over_time(void **state)

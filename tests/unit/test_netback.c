@@ -541,6 +541,22 @@ static void test_bad_keys(void **state)
 	(void)state;
 }
 
+/* Fewer queues allowed than the driver wants, all its keys being right. */
+static void test_too_many_queues(void **state)
+{
+	struct vm_vif_config c = nf_vif_config(8);
+	struct netfront *f;
+
+	c.queues = 1;
+	f = nf_create(&c, &(struct nf_options){ .queues = 2 });
+	assert_int_equal(nf_read_back(f, "multi-queue-max-queues"), 1);
+	nf_try_connect(f);
+	assert_int_equal(nf_read_back(f, "state"), 5);
+	expect_fine();
+	nf_free(f);
+	(void)state;
+}
+
 /* A second vif with the same address is refused, with its errors undone. */
 static void test_same_mac(void **state)
 {
@@ -570,7 +586,7 @@ int main(void)
 		T(test_tx_grant_wrong), T(test_rx_grant_missing), T(test_rx_grant_readonly),
 		T(test_rx_grant_no_page), T(test_spoof_and_self), T(test_head_is_private),
 		T(test_storm), T(test_random_rings), T(test_recovery), T(test_bad_keys),
-		T(test_same_mac),
+		T(test_too_many_queues), T(test_same_mac),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,9 @@ static void test_segments_refuse(void **state)
 	assert_int_equal(offload_segments_init(&s, f), 0);
 	f->head[46] = 0xf0;		/* a TCP header of 60 bytes still fits .. */
 	assert_int_equal(offload_segments_init(&s, f), 0);
+	f->head_len = 93;		/* .. if it is all in the head .. */
+	assert_int_equal(offload_segments_init(&s, f), -EINVAL);
+	f->head_len = NET_HEAD_MAX;
 	f->head[46] = 0x40;		/* .. one of 16 is none */
 	assert_int_equal(offload_segments_init(&s, f), -EINVAL);
 	f->head[46] = 0x50;

@@ -126,6 +126,24 @@ bool arch_seed(uint8_t seed[ARCH_SEED_SIZE])
 	return good;
 }
 
+void arch_ram_clean(const void *va, size_t n)
+{
+	size_t line = 4U << ((sysreg_read(ctr_el0) >> 16) & 0xf);
+	uint64_t end = (uint64_t)va + n;
+
+	for (uint64_t a = (uint64_t)va & ~(line - 1); a < end; a += line) {
+		__asm__ volatile("dc civac, %0" ::"r"(a) : "memory");
+	}
+	dsb(sy);
+}
+
+void arch_icache_flush(void)
+{
+	__asm__ volatile("ic ialluis" ::: "memory");
+	dsb(ish);
+	isb();
+}
+
 void arch_simd_begin(void)
 {
 	struct arch_vcpu *v = this_cpu()->frame;

@@ -1,17 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcpy and memset without SIMD registers, which belong to the guest.
+ * memcpy and memset.
  *
- * A copy moves 64 bytes a round in 9 instructions: frames and pages are what
- * the hypervisor copies most. Unaligned accesses to normal memory are allowed
- * (SCTLR_EL2.A is 0), so only the tail needs smaller steps.
+ * Frames and pages are what the hypervisor copies most. A long copy moves 128
+ * bytes a round in 11 instructions through SIMD registers; these hold a
+ * guest's values, so the eight that it uses are saved around it. Unaligned
+ * accesses to normal memory are allowed (SCTLR_EL2.A is 0), so only the tail
+ * needs smaller steps.
  */
+	.arch_extension fp
+	.arch_extension simd
 	.text
 	.global	memcpy
 	.balign	64
 memcpy:
 	mov	x3, x0
-	subs	x2, x2, #64
+	cmp	x2, #384
+	b.lo	0f
+	stp	q0, q1, [sp, #-128]!
+	stp	q2, q3, [sp, #32]
+	stp	q4, q5, [sp, #64]
+	stp	q6, q7, [sp, #96]
+	sub	x2, x2, #128
+9:	ldp	q0, q1, [x1]
+	ldp	q2, q3, [x1, #32]
+	ldp	q4, q5, [x1, #64]
+	ldp	q6, q7, [x1, #96]
+	add	x1, x1, #128
+	subs	x2, x2, #128
+	stp	q0, q1, [x3]
+	stp	q2, q3, [x3, #32]
+	stp	q4, q5, [x3, #64]
+	stp	q6, q7, [x3, #96]
+	add	x3, x3, #128
+	b.hs	9b
+	add	x2, x2, #128
+	ldp	q2, q3, [sp, #32]
+	ldp	q4, q5, [sp, #64]
+	ldp	q6, q7, [sp, #96]
+	ldp	q0, q1, [sp], #128
+0:	subs	x2, x2, #64
 	b.lo	2f
 1:	ldp	x4, x5, [x1]
 	ldp	x6, x7, [x1, #16]

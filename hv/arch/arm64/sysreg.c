@@ -229,7 +229,7 @@ void sysreg_trap(struct arch_vcpu *v, uint64_t esr)
 
 /* MDCR_EL2: trap debug ROM, OS, and debug registers, and the PMU. */
 #define MDCR_TRAPS	((1ULL << 11) | (1ULL << 10) | (1ULL << 9) | (1ULL << 6) | (1ULL << 5))
-#define CPTR_RES1	0x32ffULL	/* TZ (SVE) and, where it exists, TSM trap */
+#define CPTR_RES1	0x33ffULL	/* with the traps of SVE and SME */
 #define CPTR_TTA	(1ULL << 20)
 
 /* VTCR_EL2: 40 bits, from level 1, write-back, inner shareable, 4 KiB. */
@@ -246,6 +246,14 @@ void sysreg_cpu_init(void)
 	sysreg_write(mdcr_el2, MDCR_TRAPS | hpmn);
 	sysreg_write(cptr_el2, CPTR_RES1 | CPTR_TTA);
 	sysreg_write(hstr_el2, 0);
+	if (((sysreg_read(id_aa64mmfr0_el1) >> 56) & 0xf) != 0) {
+		/* FEAT_FGT: no finer traps than those above (HFG*_EL2, HDFG*_EL2). */
+		sysreg_write(s3_4_c1_c1_4, 0);
+		sysreg_write(s3_4_c1_c1_5, 0);
+		sysreg_write(s3_4_c1_c1_6, 0);
+		sysreg_write(s3_4_c3_c1_4, 0);
+		sysreg_write(s3_4_c3_c1_5, 0);
+	}
 	sysreg_write(vpidr_el2, midr);
 	sysreg_write(vtcr_el2, VTCR_VALUE | (MIN(pa_range, 5) << 16));
 	sysreg_write(vttbr_el2, 0);

@@ -163,6 +163,16 @@ bool arch_seed(uint8_t seed[ARCH_SEED_SIZE])
 	return true;
 }
 
+void arch_ram_clean(const void *va, size_t n)
+{
+	(void)va;
+	(void)n;
+}
+
+void arch_icache_flush(void)
+{
+}
+
 void arch_simd_begin(void)
 {
 }

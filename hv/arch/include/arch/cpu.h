@@ -54,6 +54,14 @@ bool arch_seed(uint8_t seed[ARCH_SEED_SIZE]);
 void arch_simd_begin(void);
 void arch_simd_end(void);
 
+/*
+ * RAM that a guest gets was written through the caches; a guest starts with
+ * its caches off and must not see what was there before.
+ */
+void arch_ram_clean(const void *va, size_t n);
+/* Code was written to RAM that a guest runs next. */
+void arch_icache_flush(void);
+
 /* Write one byte to the boot console, waiting for room. */
 void arch_console_putc(char c);
 
