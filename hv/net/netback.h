@@ -27,6 +27,7 @@
 #include "kern/quiesce.h"
 #include "kern/timer.h"
 #include "kern/work.h"
+#include "net/merge.h"
 #include "net/netif.h"
 #include "net/port.h"
 #include "net/switch.h"
@@ -115,6 +116,8 @@ struct netback_queue {
 	uint32_t rx_cons;		/* next request, and next response */
 	uint32_t rx_prod;		/* req_prod as last read and checked */
 	uint32_t rx_told;		/* rsp_prod as last published */
+	void *rx_page;			/* the last page of the last frame put */
+	struct net_merge merge;
 	unsigned int rx_port;
 	struct list waiters;		/* senders' wait_node */
 	_Atomic bool rx_waited;		/* not empty; read without the lock */

@@ -178,6 +178,11 @@ static inline enum net_verdict reserve(struct netback_queue *q, struct net_batch
 	return NET_SENT;
 }
 
+static inline uint32_t pages_of(uint32_t len)
+{
+	return (len + (uint32_t)PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
 /* --- copying ----------------------------------------------------------------- */
 
 /* Where the next byte of a frame is. */
@@ -238,6 +243,16 @@ static inline unsigned int response_flags(const struct net_frame *f)
 	}
 }
 
+static void count_frame(struct netback_queue *q, const struct net_frame *f, uint32_t slots)
+{
+	q->counts[NET_RX_FRAMES]++;
+	q->counts[NET_RX_BYTES] += f->len;
+	q->counts[NET_RX_SLOTS] += slots;
+	q->counts[NET_RX_GSO] += f->gso != NET_GSO_NONE;
+	q->counts[NET_RX_COPIES]++;
+	q->counts[NET_RX_COPIED_BYTES] += f->len;
+}
+
 /*
  * Copy a frame that the receiver takes as it is into buffers that are known
  * to be there.
@@ -248,11 +263,11 @@ static enum net_verdict put_frame(struct netback_queue *q, const struct net_fram
 	unsigned int flags = response_flags(f) | (f->gso != NET_GSO_NONE ? NETIF_RXF_EXTRA : 0);
 	uint32_t left = f->len;
 	uint32_t at = q->rx_cons;
+	void *page = NULL;
 
 	do {
 		uint64_t request = READ_ONCE(q->rx_ring->slot[at & NETIF_RING_MASK]);
 		uint32_t n = MIN(left, (uint32_t)PAGE_SIZE);
-		void *page;
 
 		if (grant_frame(q->domain, netif_rx_gref(request), true, &page) != 0) {
 			return copy_failed(q, at + 1);
@@ -268,19 +283,163 @@ static enum net_verdict put_frame(struct netback_queue *q, const struct net_fram
 		flags = 0;
 	} while (left > 0);
 
-	q->counts[NET_RX_FRAMES]++;
-	q->counts[NET_RX_BYTES] += f->len;
-	q->counts[NET_RX_SLOTS] += at - q->rx_cons;
-	q->counts[NET_RX_GSO] += f->gso != NET_GSO_NONE;
-	q->counts[NET_RX_COPIES]++;
-	q->counts[NET_RX_COPIED_BYTES] += f->len;
+	count_frame(q, f, at - q->rx_cons);
+	q->rx_page = page;
 	q->rx_cons = at;
 	return NET_SENT;
 }
 
-static inline uint32_t pages_of(uint32_t len)
+/* --- merging segments ----------------------------------------------------------- */
+
+/* The frame that was just put into one slot may be continued. */
+static void merge_open(struct netback_queue *q, const struct net_frame *f,
+		       const struct merge_key *key)
 {
-	return (len + (uint32_t)PAGE_SIZE - 1) >> PAGE_SHIFT;
+	struct net_merge *m = &q->merge;
+	uint32_t at = q->rx_cons - 1;
+
+	m->open = true;
+	m->key = *key;
+	m->mss = key->payload;
+	m->count = 1;
+	m->len = f->len;
+	m->head = q->rx_page;
+	m->head_slot = at;
+	m->last_slot = at;
+	/* The id stands in the response as it did in the request. */
+	m->head_id = netif_rx_id(READ_ONCE(q->rx_ring->slot[at & NETIF_RING_MASK]));
+	m->last_id = m->head_id;
+	m->head_bytes = f->len;
+	m->page = q->rx_page;
+	m->page_used = f->len;
+	memcpy(m->headers, f->head, key->header_len);
+}
+
+/* The responses of the merged frame's first slot and of the one being filled. */
+static void merge_respond(struct netback_queue *q, bool more)
+{
+	struct net_merge *m = &q->merge;
+
+	if (m->last_slot != m->head_slot) {
+		put_response(q, m->last_slot, m->last_id, more ? NETIF_RXF_MORE : 0,
+			     (int)m->page_used);
+		more = true;
+	}
+	put_response(q, m->head_slot, m->head_id,
+		     NETIF_RXF_CSUM_BLANK | NETIF_RXF_VALIDATED | NETIF_RXF_EXTRA |
+		     (more ? NETIF_RXF_MORE : 0), (int)m->head_bytes);
+}
+
+/* The next page for a merged frame; false if it isn't granted. */
+static bool merge_page(struct netback_queue *q)
+{
+	struct net_merge *m = &q->merge;
+	uint64_t request = READ_ONCE(q->rx_ring->slot[q->rx_cons & NETIF_RING_MASK]);
+	void *page;
+
+	if (grant_frame(q->domain, netif_rx_gref(request), true, &page) != 0) {
+		return false;
+	}
+	merge_respond(q, true);
+	m->page = page;
+	m->page_used = 0;
+	m->last_slot = q->rx_cons++;
+	m->last_id = netif_rx_id(request);
+	return true;
+}
+
+/* End merging: what was put together gets its final headers. */
+static void merge_close(struct netback_queue *q)
+{
+	struct net_merge *m = &q->merge;
+
+	if (!m->open) {
+		return;
+	}
+	m->open = false;
+	if (m->count > 1) {
+		merge_finish_headers(m);
+		memcpy(m->head, m->headers, m->key.header_len);
+		q->counts[NET_RX_MERGED] += m->count;
+	}
+}
+
+/* Append a segment that continues the merged frame; the buffers are there. */
+static enum net_verdict merge_append(struct netback_queue *q, const struct net_frame *f,
+				     const struct merge_key *key)
+{
+	struct net_merge *m = &q->merge;
+	struct cursor c = { .data = f->head + key->header_len,
+			    .left = f->head_len - key->header_len, .next = f->frag };
+	uint32_t left = key->payload;
+	uint32_t slots = q->rx_cons;
+
+	if (m->count == 1) {
+		/* The first slot is followed by the GSO slot. */
+		WRITE_ONCE(q->rx_ring->slot[q->rx_cons++ & NETIF_RING_MASK],
+			   netif_extra_gso(m->mss, key->ipv6 ? NET_GSO_TCPV6 : NET_GSO_TCPV4));
+	}
+	if (c.left == 0) {
+		c.data = c.next->data;
+		c.left = c.next->len;
+		c.next++;
+	}
+	while (left > 0) {
+		uint32_t n = MIN(left, (uint32_t)PAGE_SIZE - m->page_used);
+
+		if (n == 0) {
+			if (!merge_page(q)) {
+				/* The receiver broke its own ring: end with what is whole. */
+				m->key.push = true;
+				m->count++;
+				merge_respond(q, false);
+				return copy_failed(q, q->rx_cons + 1);
+			}
+			continue;
+		}
+		copy_out(&c, m->page + m->page_used, n);
+		m->page_used += n;
+		m->len += n;
+		left -= n;
+		if (m->page == m->head) {
+			m->head_bytes = m->page_used;
+		}
+	}
+	m->count++;
+	m->key.next_seq = key->next_seq;
+	m->key.payload = key->payload;
+	m->key.push = key->push;
+	merge_respond(q, false);
+	count_frame(q, f, q->rx_cons - slots);
+	return NET_SENT;
+}
+
+static inline bool takes_merged(const struct netback_queue *q, bool ipv6)
+{
+	unsigned int need = NETBACK_SG | (ipv6 ? NETBACK_GSO6 | NETBACK_CSUM6
+					       : NETBACK_GSO4 | NETBACK_CSUM4);
+
+	return (q->rx_features & need) == need;
+}
+
+/* Put a frame into the ring, or onto the one before it. */
+static enum net_verdict put_or_merge(struct netback_queue *q, const struct net_frame *f)
+{
+	struct merge_key key;
+	bool segment = merge_parse(f, &key) && takes_merged(q, key.ipv6);
+	enum net_verdict verdict;
+
+	if (segment && q->merge.open && merge_continues(&q->merge, f, &key) &&
+	    q->rx_prod - q->rx_cons >= 1 + pages_of(key.payload)) {
+		return merge_append(q, f, &key);
+	}
+	merge_close(q);
+	verdict = put_frame(q, f);
+	if (segment && verdict == NET_SENT && f->len < PAGE_SIZE &&
+	    key.payload >= MERGE_PAYLOAD_MIN) {
+		merge_open(q, f, &key);
+	}
+	return verdict;
 }
 
 /* --- receivers that don't take it as it is ------------------------------------ */
@@ -330,6 +489,7 @@ static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct ne
 			return count_drop(q, NET_DROP_RX_OFFLOAD);
 		}
 		q->counts[NET_RX_SEGMENTS]++;
+		merge_close(q);
 		verdict = put_frame(q, &segment);
 		if (verdict != NET_SENT) {
 			return verdict;
@@ -399,7 +559,7 @@ enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct
 		}
 		q->counts[NET_RX_CSUM]++;
 	}
-	return put_frame(q, f);
+	return put_or_merge(q, f);
 }
 
 void netback_flush(struct net_batch *b)
@@ -408,6 +568,7 @@ void netback_flush(struct net_batch *b)
 	uint32_t old = q->rx_told;
 	uint32_t new = q->rx_cons;
 
+	merge_close(q);
 	b->out = NULL;
 	b->out_queue = NULL;
 	if (new != old) {

@@ -51,6 +51,7 @@ static const char *const names[NET_COUNTERS] = {
 	[NET_RX_WAITED] = "rx_waited",
 	[NET_RX_COPIES] = "rx_copies",
 	[NET_RX_COPIED_BYTES] = "rx_copied_bytes",
+	[NET_RX_MERGED] = "rx_merged",
 	[NET_RX_CSUM] = "rx_csum",
 	[NET_RX_SEGMENTS] = "rx_segments",
 	[NET_DROP_RX_FULL] = "drop_rx_full",

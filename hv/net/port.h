@@ -63,6 +63,7 @@ enum net_counter {
 	NET_RX_WAITED,		/* frames that a sender had to keep back */
 	NET_RX_COPIES,		/* frames copied to the guest's pages */
 	NET_RX_COPIED_BYTES,
+	NET_RX_MERGED,		/* frames that became part of a larger one here */
 	NET_RX_CSUM,		/* checksums finished here */
 	NET_RX_SEGMENTS,	/* frames made here from GSO frames */
 	NET_DROP_RX_FULL,	/* a flooded frame found no buffer */
