@@ -50,6 +50,11 @@
  */
 #define NETBACK_STALL_NS	10000000ULL
 #define NETBACK_PROGRESS	32U
+/*
+ * While all CPUs are busy, a sender waits for a receiver that has this many
+ * slots still to look at, until half of them are left.
+ */
+#define NETBACK_BACKLOG		32U
 
 /* What a receiver takes (guest-visible names: docs/switch.md). */
 #define NETBACK_SG		0x01U
@@ -118,6 +123,7 @@ struct netback_queue {
 	uint32_t rx_told;		/* rsp_prod as last published */
 	void *rx_page;			/* the last page of the last frame put */
 	struct net_merge merge;
+	uint32_t rx_posted;		/* most buffers seen posted at a time */
 	unsigned int rx_port;
 	struct list waiters;		/* senders' wait_node */
 	_Atomic bool rx_waited;		/* not empty; read without the lock */

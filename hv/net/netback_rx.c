@@ -10,6 +10,7 @@
 
 #include <arch/cpu.h>
 
+#include "kern/sched.h"
 #include "lib/bytes.h"
 #include "lib/string.h"
 #include "net/eth.h"
@@ -34,7 +35,12 @@ void netback_wake_locked(struct netback_queue *q)
 		atomic_store_explicit(&w->woken, true, memory_order_relaxed);
 		/* Release: pairs with the load in tx_walk(). */
 		atomic_store_explicit(&w->wait_on, NULL, memory_order_release);
-		work_queue(&w->tx_work);
+		/* Under load not before the receiver did what it has. */
+		if (sched_all_busy()) {
+			work_queue_late(&w->tx_work);
+		} else {
+			work_queue(&w->tx_work);
+		}
 	}
 }
 
@@ -88,7 +94,9 @@ void netback_wait_timer(struct timer *t)
 	if (q->rx_up && atomic_load_explicit(&q->rx_waited, memory_order_relaxed)) {
 		waited = q->wait_ns + arch_now() - q->wait_start;
 		if (waited >= NETBACK_STALL_NS) {
-			q->rx_stalled = true;
+			/* Stalled, or it just keeps fewer buffers than it did. */
+			q->rx_stalled = q->rx_prod - q->rx_cons < NETBACK_PROGRESS;
+			q->rx_posted = q->rx_prod - q->rx_cons;
 			netback_wake_locked(q);
 		} else {
 			timer_set(t, arch_now() + NETBACK_STALL_NS - waited);
@@ -130,6 +138,35 @@ static bool prod_update(struct netback_queue *q)
 		return false;
 	}
 	q->rx_prod = prod;
+	q->rx_posted = MAX(q->rx_posted, prod - q->rx_cons);
+	return true;
+}
+
+/*
+ * How many slots the guest has not replaced by new buffers yet: it did not
+ * look at them, if it keeps as many posted as it did.
+ */
+static inline uint32_t backlog(const struct netback_queue *q)
+{
+	return q->rx_posted - (q->rx_prod - q->rx_cons);
+}
+
+/*
+ * Under load it is better to let the receiver catch up than to have it drop
+ * what it can't take: true if the sender shall wait.
+ */
+static bool receiver_is_behind(struct netback_queue *q, struct net_batch *b)
+{
+	if (b->waiter == NULL || q->rx_stalled || !q->rx_may_wait || !sched_all_busy() ||
+	    !prod_update(q) || backlog(q) < NETBACK_BACKLOG) {
+		return false;
+	}
+	wait_locked(q, b->waiter, q->rx_posted - NETBACK_BACKLOG / 2);
+	/* As in lack_locked(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!prod_update(q) || backlog(q) < NETBACK_BACKLOG) {
+		netback_wake_locked(q);
+	}
 	return true;
 }
 
@@ -548,6 +585,11 @@ enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct
 		slots++;
 	} else if (unlikely(slots > 1 && !(q->rx_features & NETBACK_SG))) {
 		return count_drop(q, NET_DROP_RX_SIZE);
+	}
+	/* What has segments to be made of it is TCP, which paces itself. */
+	if (unlikely(backlog(q) >= NETBACK_BACKLOG) && may_wait && f->gso == NET_GSO_NONE &&
+	    receiver_is_behind(q, b)) {
+		return NET_WAIT;
 	}
 	verdict = reserve(q, b, slots, may_wait);
 	if (unlikely(verdict != NET_SENT)) {

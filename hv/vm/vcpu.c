@@ -68,6 +68,11 @@ struct arch_vcpu *upcall_vcpu(struct arch_domain *a, unsigned int id)
 	return id < d->vcpu_count && d->vcpus[id] != NULL ? &d->vcpus[id]->arch : NULL;
 }
 
+unsigned int upcall_domid(struct arch_domain *a)
+{
+	return container_of(a, struct domain, arch)->id;
+}
+
 int upcall_vcpu_is_on(struct arch_vcpu *a, unsigned int id)
 {
 	struct domain *d = vcpu_of(a)->domain;

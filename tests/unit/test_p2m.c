@@ -114,6 +114,8 @@ static void test_refused(void **state)
 	assert_int_equal(p2m_map(&p2m, GFN(512), HPA(DEVICE), 18, RW), -EINVAL);
 	assert_int_equal(p2m_map(&p2m, GFN(0), HPA(DEVICE), 1, RW), -EINVAL);
 	assert_int_equal(p2m_map(&p2m, GFN(0), HPA(DEVICE), 27, RW), -EINVAL);
+	assert_int_equal(p2m_map(&p2m, GFN(0), HPA(0), 36, RW), -EINVAL);
+	assert_int_equal(p2m_map(&p2m, GFN(0), HPA(0), 72, RW), -EINVAL);
 	assert_int_equal(p2m_map(&p2m, GFN(0), HPA(DEVICE + 1), 0, RW), -EINVAL);
 	check_empty(0);
 	check_empty(512);

@@ -29,6 +29,11 @@ static struct arch_vcpu *machine_upcall_vcpu(struct arch_domain *d, unsigned int
 	return id < d->vcpu_count ? d->vcpus[id] : NULL;
 }
 
+static unsigned int machine_upcall_domid(struct arch_domain *d)
+{
+	return d == &machine_domain ? 1 : 0;
+}
+
 static void machine_upcall_irq(struct arch_vcpu *v)
 {
 	v->kicks++;
@@ -49,6 +54,7 @@ static void machine_log_guest(unsigned int domid, const char *fmt, ...) PRINTF_L
 
 #define upcall_vcpu		machine_upcall_vcpu
 #define upcall_irq		machine_upcall_irq
+#define upcall_domid		machine_upcall_domid
 #define log_guest		machine_log_guest
 #define gic_set_active_ppi	machine_set_active_ppi
 

@@ -9,7 +9,6 @@
 #include "lib/bits.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
-#include "vm/domain.h"
 #include <arch/s2.h>
 #include <arch/upcall.h>
 #include <asm/cpu.h>
@@ -109,8 +108,6 @@ void arch_vcpu_reset(struct arch_vcpu *v, gpa_t entry, uint64_t arg)
 	v->mdscr_el1 = 0;
 	v->os_lock = false;
 	vgic_vcpu_reset(v);
-	/* For log lines; a domain has its id by the time that it is started. */
-	v->domain->vgic.log_id = container_of(v->domain, struct domain, arch)->id;
 }
 
 #define SYS_SAVE(name)	(s->name = sysreg_read(name))

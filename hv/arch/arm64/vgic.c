@@ -145,7 +145,6 @@ int vgic_domain_init(struct arch_domain *d, unsigned int spi_count)
 		return -EINVAL;
 	}
 	d->vgic.spi_count = spi_count;
-	d->vgic.log_id = 0;
 	atomic_init(&d->vgic.ctlr, 0);
 	atomic_init(&d->vgic.bad_accesses, 0);
 	for (unsigned int i = 0; i < VGIC_SPI_BANKS; i++) {

@@ -48,10 +48,10 @@ static void bits_clear(_Atomic uint32_t *word, uint32_t bits)
 /* No such register or not in this width: read as zero. */
 static void access_bad(const struct vgic_access *a)
 {
-	struct vgic_domain *d = &a->v->domain->vgic;
+	struct arch_domain *d = a->v->domain;
 
-	atomic_fetch_add_explicit(&d->bad_accesses, 1, memory_order_relaxed);
-	log_guest(d->log_id, "vcpu %u: %s of %u bytes at %s offset 0x%x", a->v->id,
+	atomic_fetch_add_explicit(&d->vgic.bad_accesses, 1, memory_order_relaxed);
+	log_guest(upcall_domid(d), "vCPU %u: %s of %u bytes at %s offset 0x%x", a->v->id,
 		  a->write ? "write" : "read", a->size,
 		  a->owner == NULL ? "GICD" : "GICR", a->offset);
 }

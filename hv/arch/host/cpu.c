@@ -43,7 +43,7 @@ void host_fatal(const char *fmt, ...)
 	va_start(ap, fmt);
 	fmt_vbuf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s\nhost port: %s\n", console, text);
+	(void)fprintf(stderr, "%s\nhost port: %s\n", console, text);
 	abort();
 }
 

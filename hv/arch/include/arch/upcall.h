@@ -59,6 +59,9 @@ void upcall_fault(struct arch_vcpu *v, gpa_t gpa, uint64_t pc);
 /* vCPU `id` of the domain, or NULL. */
 struct arch_vcpu *upcall_vcpu(struct arch_domain *d, unsigned int id);
 
+/* The domain's number, for log_guest(). */
+unsigned int upcall_domid(struct arch_domain *d);
+
 /* A device interrupt of the machine that no port code claimed. */
 void upcall_device_irq(unsigned int irq);
 

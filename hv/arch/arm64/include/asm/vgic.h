@@ -82,7 +82,6 @@ struct vgic_vcpu {
 
 struct vgic_domain {
 	unsigned int spi_count;		/* multiple of 32; constant */
-	unsigned int log_id;		/* domain in log lines */
 	_Atomic uint32_t ctlr;		/* GICD_CTLR_GRP0 and _GRP1 */
 	_Atomic uint64_t bad_accesses;	/* no such register or size */
 	struct vgic_bank spi[VGIC_SPI_BANKS];
