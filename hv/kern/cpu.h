@@ -42,6 +42,7 @@ struct cpu {
 	struct timer late_timer;
 
 	struct timer slice_timer;	/* kern/sched.c */
+	struct sched_unit *chosen;	/* the last pick, or NULL */
 	uint64_t slice_start;
 	bool yield;
 

@@ -41,8 +41,7 @@ enum lock_rank {
 };
 
 struct spinlock {
-	_Atomic uint32_t next;		/* the next ticket */
-	_Atomic uint32_t owner;		/* the ticket that may enter */
+	_Atomic uint32_t held;
 	enum lock_rank rank;
 };
 
@@ -50,8 +49,7 @@ struct spinlock {
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 {
-	atomic_init(&l->next, 0);
-	atomic_init(&l->owner, 0);
+	atomic_init(&l->held, 0);
 	l->rank = rank;
 }
 
@@ -71,26 +69,32 @@ static inline void lock_check_drop(const struct spinlock *l)
 }
 #endif
 
+static inline bool spin_try(struct spinlock *l)
+{
+	uint32_t free = 0;
+
+	/* Acquire: pairs with the release in spin_unlock(). */
+	return atomic_compare_exchange_weak_explicit(&l->held, &free, 1, memory_order_acquire,
+						     memory_order_relaxed);
+}
+
+/*
+ * No tickets: where the machine's CPUs are an emulator's threads, the one
+ * whose turn it is may not be running, and all others would wait for it.
+ */
 static inline void spin_lock(struct spinlock *l)
 {
-	uint32_t ticket;
-
 	lock_check_take(l, false);
-	ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-	/* Pairs with the release in spin_unlock. */
-	while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket) {
-		arch_relax();
+	while (!spin_try(l)) {
+		while (atomic_load_explicit(&l->held, memory_order_relaxed) != 0) {
+			arch_relax();
+		}
 	}
 }
 
 static inline bool spin_trylock(struct spinlock *l)
 {
-	uint32_t owner = atomic_load_explicit(&l->owner, memory_order_acquire);
-	uint32_t expected = owner;
-
-	if (!atomic_compare_exchange_strong_explicit(&l->next, &expected, owner + 1,
-						     memory_order_acquire,
-						     memory_order_relaxed)) {
+	if (!spin_try(l)) {
 		return false;
 	}
 	lock_check_take(l, true);
@@ -99,16 +103,13 @@ static inline bool spin_trylock(struct spinlock *l)
 
 static inline void spin_unlock(struct spinlock *l)
 {
-	uint32_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-
 	lock_check_drop(l);
-	atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+	atomic_store_explicit(&l->held, 0, memory_order_release);
 }
 
 static inline bool spin_is_locked(struct spinlock *l)
 {
-	return atomic_load_explicit(&l->owner, memory_order_relaxed) !=
-	       atomic_load_explicit(&l->next, memory_order_relaxed);
+	return atomic_load_explicit(&l->held, memory_order_relaxed) != 0;
 }
 
 #endif

@@ -5,9 +5,9 @@
  * Virtual time: a unit's vtime grows by its run time times 256 / weight. The
  * queue is ordered by vtime and the smallest runs first. What a vtime means
  * is relative to the units it competes with (reference_locked()): one that
- * slept is moved up to them less a small credit, so sleeping saves nothing up,
- * and units that never met, e.g. pinned to different CPUs, can't be far apart
- * when they do.
+ * slept is moved up to them less a small credit, so sleeping saves nothing up.
+ * None gets further away from the others than a few slices, which units that
+ * never met (pinned to different CPUs) or that deserve more than one CPU would.
  *
  * Locking: `lock` guards everything here, each unit's fields and the
  * slice fields of each CPU.
@@ -21,8 +21,8 @@
 #include "lib/bits.h"
 
 #define WAKE_CREDIT_NS	1000000ULL
-/* More than a slice of the lightest unit in virtual time (1.28 s). */
-#define LAG_MAX_NS	2000000000ULL
+#define LAG_SLICES	4U
+#define LAG_NS		(LAG_SLICES * SCHED_SLICE_NS)
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_SCHED);
 static struct list queue = LIST_INIT(queue);
@@ -108,7 +108,7 @@ static bool may_run_on(const struct sched_unit *u, const struct cpu *c)
 /* The unit that runs on CPU `id`, or NULL; its vtime up to now. */
 static const struct sched_unit *running_locked(unsigned int id, uint64_t now, uint64_t *vtime)
 {
-	const struct sched_unit *r = cpus[id].current;
+	const struct sched_unit *r = cpus[id].chosen;
 
 	if (r == NULL || r->state != SCHED_RUNNING) {
 		return NULL;
@@ -118,19 +118,18 @@ static const struct sched_unit *running_locked(unsigned int id, uint64_t now, ui
 }
 
 /*
- * The vtime to measure `u` against: of the first in the queue that wants one
- * of its CPUs; if none waits, of the one that is ahead on these CPUs; of
- * itself if it is alone.
+ * The vtime to measure `u` against: the least of all others that wait for or
+ * run on one of its CPUs; its own if there are none.
  */
 static uint64_t reference_locked(const struct sched_unit *u, uint64_t now)
 {
 	const struct sched_unit *pos;
-	bool found = false;
-	uint64_t most = 0;
+	uint64_t least = UINT64_MAX;
 
 	list_for_each(pos, &queue, node) {
 		if (pos != u && (pos->cpu_mask & u->cpu_mask) != 0) {
-			return pos->vtime;
+			least = pos->vtime;
+			break;
 		}
 	}
 	for (unsigned int i = 0; i < cpu_count; i++) {
@@ -138,17 +137,20 @@ static uint64_t reference_locked(const struct sched_unit *u, uint64_t now)
 		const struct sched_unit *r = running_locked(i, now, &v);
 
 		if (r != NULL && r != u && bitmap_test(&u->cpu_mask, i)) {
-			most = MAX(most, v);
-			found = true;
+			least = MIN(least, v);
 		}
 	}
-	return found ? most : u->vtime;
+	return least != UINT64_MAX ? least : u->vtime;
 }
 
-/* Keep u's vtime within `behind` and `ahead` of its competitors'. */
-static void bound_vtime_locked(struct sched_unit *u, uint64_t now, uint64_t behind, uint64_t ahead)
+/*
+ * Keep u's vtime at most `behind` below and LAG_SLICES of its own slices above
+ * its competitors'.
+ */
+static void bound_vtime_locked(struct sched_unit *u, uint64_t now, uint64_t behind)
 {
 	uint64_t ref = reference_locked(u, now);
+	uint64_t ahead = weighted(u, LAG_SLICES * SCHED_SLICE_NS);
 
 	if (u->vtime + behind < ref) {
 		u->vtime = ref - behind;
@@ -229,7 +231,7 @@ static void announce_locked(struct sched_unit *u, uint64_t now, bool woke)
 
 static void make_runnable_locked(struct sched_unit *u, uint64_t now)
 {
-	bound_vtime_locked(u, now, WAKE_CREDIT_NS, LAG_MAX_NS);
+	bound_vtime_locked(u, now, WAKE_CREDIT_NS);
 	enqueue_locked(u, now);
 	if (u->on_cpu) {
 		/* Goes on there, or is announced when its state is saved. */
@@ -381,7 +383,7 @@ int sched_set(struct sched_unit *u, uint32_t weight, uint32_t cap, uint64_t cpu_
 	u->cap = cap;
 	u->cpu_mask = cpu_mask;
 	/* Earlier advantages and debts don't count under new rules. */
-	bound_vtime_locked(u, now, WAKE_CREDIT_NS, WAKE_CREDIT_NS);
+	bound_vtime_locked(u, now, WAKE_CREDIT_NS);
 	if (u->state == SCHED_QUEUED) {
 		list_remove(&u->node);
 		make_runnable_locked(u, now);
@@ -443,6 +445,25 @@ static void run_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
 	c->slice_start = now;
 }
 
+/* Whether `cur`, which could go on, is to be preempted by `next`. */
+static bool must_give_way_locked(struct cpu *c, const struct sched_unit *cur,
+				 const struct sched_unit *next, uint64_t now)
+{
+	uint64_t ran = now - c->slice_start;
+
+	if (c->yield || (ran >= SCHED_SLICE_NS && next->vtime <= cur->vtime)) {
+		return true;
+	}
+	if (next->vtime + SCHED_WAKE_GRAN_NS >= cur->vtime) {
+		return false;
+	}
+	if (ran < SCHED_RATE_NS) {
+		timer_set(&c->slice_timer, c->slice_start + SCHED_RATE_NS);
+		return false;
+	}
+	return true;
+}
+
 /*
  * A CPU that was told of one unit may have taken another, so that the first
  * waits although a CPU idles that may run it: tell that one.
@@ -475,25 +496,19 @@ struct sched_unit *sched_pick(void)
 	idle_mask &= ~BIT(c->id);
 	next = first_for_locked(c);
 	if (cur != NULL && current_may_go_on_locked(c, cur, now)) {
-		bool slice_over = now - c->slice_start >= SCHED_SLICE_NS;
-		bool behind = next != NULL &&
-			      (c->yield || (slice_over && next->vtime <= cur->vtime) ||
-			       (now - c->slice_start >= SCHED_RATE_NS &&
-				next->vtime + SCHED_WAKE_GRAN_NS < cur->vtime));
-
-		if (!behind) {
-			if (slice_over) {
-				c->slice_start = now;
-			}
-			arm_cap_locked(cur, now);
-			next = cur;
-		} else {
+		bound_vtime_locked(cur, now, LAG_NS);
+		if (next != NULL && must_give_way_locked(c, cur, next, now)) {
 			if (c->yield && cur->vtime < next->vtime) {
 				cur->vtime = next->vtime;
 			}
 			run_locked(c, next, now);
-			bound_vtime_locked(cur, now, LAG_MAX_NS, LAG_MAX_NS);
 			enqueue_locked(cur, now);
+		} else {
+			if (now - c->slice_start >= SCHED_SLICE_NS) {
+				c->slice_start = now;
+			}
+			arm_cap_locked(cur, now);
+			next = cur;
 		}
 	} else {
 		if (cur != NULL && cur->state == SCHED_RUNNING) {
@@ -506,6 +521,7 @@ struct sched_unit *sched_pick(void)
 		}
 	}
 	c->yield = false;
+	c->chosen = next;
 	if (next != NULL && first_for_locked(c) != NULL) {
 		arm_slice_locked(c);
 	}

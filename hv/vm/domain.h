@@ -56,7 +56,6 @@ struct vcpu {
 	gfn_t vcpu_info_gfn;
 	void *runstate[2];		/* parts before and after a page end */
 	size_t runstate_len[2];
-	bool runstate_update_flag;
 
 	struct timer wake_timer;	/* its own timer while it is blocked */
 

@@ -253,6 +253,8 @@ static inline unsigned int nf_poll_queue(struct netfront *f, unsigned int n, uns
 	struct nf_queue *q = &f->queue[n];
 	uint32_t start = q->rx_cons;
 
+	/* No more answers than buffers. */
+	assert_true(q->rx_prod - atomic_load(&q->rx->i.rsp_prod) <= NETIF_RING_SIZE);
 	while (q->rx_cons != atomic_load(&q->rx->i.rsp_prod) && budget-- > 0) {
 		assert_true(atomic_load(&q->rx->i.rsp_prod) - q->rx_cons <= NETIF_RING_SIZE);
 		nf_receive(f, q);

@@ -10,6 +10,14 @@
 static uint8_t text[70000];
 static const struct nf_options linux_defaults = { 0 };
 
+/* More CPUs than guests. */
+static int idle_setup(void **state)
+{
+	host_reset_cpus(4);
+	(void)state;
+	return 0;
+}
+
 static struct frame_make from_to(unsigned int src, unsigned int dst)
 {
 	return (struct frame_make){
@@ -692,6 +700,348 @@ static void test_vlan(void **state)
 	(void)state;
 }
 
+/* --- segments that are merged ------------------------------------------------------ */
+
+#define MSS 1448U
+
+static uint8_t whole[70000];
+
+struct segment {
+	unsigned int at;		/* of the payload, in the stream */
+	unsigned int payload;
+	bool v6;
+	uint8_t flags;			/* 0: ACK */
+	unsigned int patch;		/* change this byte of the frame, if not 0 */
+	unsigned int tx_flags;		/* 0: blank checksum */
+};
+
+static struct frame_make stream(const struct segment *g)
+{
+	struct frame_make m = from_to(1, 2);
+
+	m.udp = false;
+	m.v6 = g->v6;
+	m.tcp_options = 12;
+	m.seq = 0xffffff00 + g->at;
+	m.tcp_flags = g->flags != 0 ? g->flags : 0x10;
+	m.payload = g->payload;
+	m.blank = true;
+	return m;
+}
+
+/* Queue a piece of the stream whose byte n is frame_byte(n). */
+static void queue_segment(struct netfront *a, const struct segment *g)
+{
+	struct frame_make m = stream(g);
+	uint32_t len = (uint32_t)frame_write(text, &m);
+
+	for (unsigned int i = 0; i < g->payload; i++) {
+		text[len - g->payload + i] = frame_byte(g->at + i);
+	}
+	if (g->patch != 0) {
+		text[g->patch] ^= 1;
+	}
+	nf_queue_frame(a, text, len, &(struct nf_send){
+		.flags = g->tx_flags != 0 ? g->tx_flags : NETIF_TXF_CSUM_BLANK,
+	});
+}
+
+/* The next frame is what a sender with TSO would have made of the bytes. */
+static void expect_merged(struct netfront *b, const struct segment *g)
+{
+	struct frame_make m = stream(g);
+	size_t len = frame_write(whole, &m);
+	struct nf_frame r = nf_take(b);
+
+	for (unsigned int i = 0; i < g->payload; i++) {
+		whole[len - g->payload + i] = frame_byte(g->at + i);
+	}
+	if (g->payload > MSS) {
+		assert_int_equal(r.mss, MSS);
+		assert_int_equal(r.gso, g->v6 ? NET_GSO_TCPV6 : NET_GSO_TCPV4);
+		assert_int_equal(r.flags & 3, NETIF_RXF_CSUM_BLANK | NETIF_RXF_VALIDATED);
+	} else {
+		assert_int_equal(r.gso, 0);
+	}
+	expect_same(r, whole, len);
+}
+
+static void test_merge(void **state)
+{
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct netfront *b = nf_start(2, &linux_defaults);
+
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
+		for (unsigned int n = 1; n <= 40; n += 3) {
+			for (unsigned int i = 0; i < n; i++) {
+				queue_segment(a, &(struct segment){ .at = i * MSS, .payload = MSS,
+							     .v6 = v6 });
+			}
+			queue_segment(a, &(struct segment){ .at = n * MSS, .payload = 700, .v6 = v6,
+						     .flags = 0x18 });
+			nf_kick(a, 0);
+			assert_int_equal(nf_poll(b), 1);
+			expect_merged(b, &(struct segment){ .payload = n * MSS + 700, .v6 = v6,
+						      .flags = 0x18 });
+		}
+	}
+	assert_int_equal(a->queue[0].tx_errors, 0);
+	nf_free(a);
+	nf_free(b);
+	(void)state;
+}
+
+/* No frame gets longer than 65535 bytes. */
+static void test_merge_limit(void **state)
+{
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct netfront *b = nf_start(2, &linux_defaults);
+
+	for (unsigned int i = 0; i < 60; i++) {
+		queue_segment(a, &(struct segment){ .at = i * MSS, .payload = MSS });
+	}
+	nf_kick(a, 0);
+	assert_int_equal(nf_poll(b), 2);
+	expect_merged(b, &(struct segment){ .payload = 45 * MSS });
+	expect_merged(b, &(struct segment){ .at = 45 * MSS, .payload = 15 * MSS });
+	nf_free(a);
+	nf_free(b);
+	(void)state;
+}
+
+/* What isn't the plain continuation arrives as it was sent. */
+static void test_merge_refused(void **state)
+{
+	/* Offsets in an Ethernet, IPv4 and TCP header. */
+	static const struct segment second[] = {
+		{ .at = MSS + 1, .payload = MSS },			/* a gap */
+		{ .at = 0, .payload = MSS },				/* again the same */
+		{ .at = MSS, .payload = MSS + 1 },			/* longer */
+		{ .at = MSS, .payload = MSS, .flags = 0x11 },		/* FIN */
+		{ .at = MSS, .payload = MSS, .flags = 0x14 },		/* RST */
+		{ .at = MSS, .payload = MSS, .flags = 0x30 },		/* URG */
+		{ .at = MSS, .payload = MSS, .flags = 0x90 },		/* CWR */
+		{ .at = MSS, .payload = MSS, .patch = 15 },		/* type of service */
+		{ .at = MSS, .payload = MSS, .patch = 20 },		/* a fragment */
+		{ .at = MSS, .payload = MSS, .patch = 22 },		/* time to live */
+		{ .at = MSS, .payload = MSS, .patch = 29 },		/* source */
+		{ .at = MSS, .payload = MSS, .patch = 35 },		/* source port */
+		{ .at = MSS, .payload = MSS, .patch = 37 },		/* port */
+		{ .at = MSS, .payload = MSS, .patch = 45 },		/* acknowledgement */
+		{ .at = MSS, .payload = MSS, .patch = 49 },		/* window */
+		{ .at = MSS, .payload = MSS, .patch = 60 },		/* an option */
+		{ .at = MSS, .payload = 0 },
+	};
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct netfront *b = nf_start(2, &linux_defaults);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(second); i++) {
+		queue_segment(a, &(struct segment){ .payload = MSS });
+		queue_segment(a, &second[i]);
+		nf_kick(a, 0);
+		assert_int_equal(nf_poll(b), 2);
+		expect_merged(b, &(struct segment){ .payload = MSS });
+		free(nf_take(b).data);
+	}
+	/* Nothing follows a push, or a shorter segment. */
+	queue_segment(a, &(struct segment){ .payload = MSS, .flags = 0x18 });
+	queue_segment(a, &(struct segment){ .at = MSS, .payload = MSS });
+	queue_segment(a, &(struct segment){ .at = 2 * MSS, .payload = 100 });
+	queue_segment(a, &(struct segment){ .at = 2 * MSS + 100, .payload = MSS });
+	nf_kick(a, 0);
+	assert_int_equal(nf_poll(b), 3);
+	expect_merged(b, &(struct segment){ .payload = MSS, .flags = 0x18 });
+	expect_merged(b, &(struct segment){ .at = MSS, .payload = MSS + 100 });
+	expect_merged(b, &(struct segment){ .at = 2 * MSS + 100, .payload = MSS });
+	/* Fragments, though of one kind; and what has padding behind it. */
+	for (unsigned int patch = 17; patch <= 20; patch += 3) {
+		queue_segment(a, &(struct segment){ .payload = MSS, .patch = patch });
+		queue_segment(a, &(struct segment){ .at = MSS, .payload = MSS, .patch = patch });
+		nf_kick(a, 0);
+		assert_int_equal(nf_poll(b), 2);
+		nf_forget(b);
+	}
+	/* Nobody vouches for the checksum: it must reach the receiver. */
+	queue_segment(a, &(struct segment){ .payload = MSS, .tx_flags = 0x100 });
+	queue_segment(a, &(struct segment){ .at = MSS, .payload = MSS, .tx_flags = 0x100 });
+	nf_kick(a, 0);
+	assert_int_equal(nf_poll(b), 2);
+	nf_free(a);
+	nf_free(b);
+	(void)state;
+}
+
+/* For receivers that take no such frames they are left alone. */
+static void test_merge_not_taken(void **state)
+{
+	static const struct nf_options less[] = {
+		{ .no_gso = true }, { .no_sg = true }, { .no_csum = true },
+	};
+	struct netfront *a = nf_start(1, &linux_defaults);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(less); i++) {
+		struct netfront *b = nf_start(2, &less[i]);
+
+		for (unsigned int n = 0; n < 5; n++) {
+			queue_segment(a, &(struct segment){ .at = n * MSS, .payload = MSS });
+		}
+		nf_kick(a, 0);
+		assert_int_equal(nf_poll(b), 5);
+		host_domain_destroy(b->d);
+		nf_free(b);
+	}
+	nf_free(a);
+	(void)state;
+}
+
+/* Any number of buffers, to the last one: nothing is lost or written twice. */
+static void test_merge_few_buffers(void **state)
+{
+	struct netfront *a = nf_start(1, &linux_defaults);
+
+	for (unsigned int post = 1; post < 12; post++) {
+		struct netfront *b = nf_start(2, &(struct nf_options){ .post = post });
+		unsigned int at = 0;
+
+		for (unsigned int n = 0; n < 20; n++) {
+			queue_segment(a, &(struct segment){ .at = n * MSS, .payload = MSS });
+		}
+		nf_kick(a, 0);
+		for (unsigned int i = 0; i < 100 && at < 20 * MSS; i++) {
+			nf_poll_queue(b, 0, 100);
+			while (b->frame_first != b->frame_end) {
+				uint32_t n = b->frames[b->frame_first % NF_FRAMES].len - 66;
+
+				expect_merged(b, &(struct segment){ .at = at, .payload = n });
+				at += n;
+			}
+			nf_post(b, 0, post);
+			host_advance(10000);
+		}
+		assert_int_equal(at, 20 * MSS);
+		nf_collect(a, 0);
+		host_domain_destroy(b->d);
+		nf_free(b);
+	}
+	nf_free(a);
+	(void)state;
+}
+
+/* The receiver takes a page back in the middle: what it gets is a true prefix. */
+static void test_merge_bad_grant(void **state)
+{
+	for (unsigned int bad = 0; bad < 6; bad++) {
+		struct netfront *a = nf_start(1, &linux_defaults);
+		struct netfront *b = nf_start(2, &linux_defaults);
+		unsigned int got = 0;
+
+		*xg_entry(b->d, nf_rx_ref(&b->queue[0], bad)) = (struct grant_entry){ 0 };
+		for (unsigned int n = 0; n < 12; n++) {
+			queue_segment(a, &(struct segment){ .at = n * MSS, .payload = MSS });
+		}
+		nf_kick(a, 0);
+		nf_poll_queue(b, 0, 100);
+		/* The second slot has no page but the segment size. */
+		assert_int_equal(b->queue[0].rx_errors, bad == 1 ? 0 : 1);
+		while (b->frame_first != b->frame_end) {
+			struct nf_frame r = nf_take(b);
+			uint32_t at = frame_get16(r.data + 38) << 16 | frame_get16(r.data + 40);
+
+			at -= 0xffffff00;
+			assert_int_equal(frame_get16(r.data + 16) + 14, r.len);
+			for (uint32_t i = 66; i < r.len; i++) {
+				assert_int_equal(r.data[i], frame_byte(at + i - 66));
+			}
+			got += r.len - 66;
+			free(r.data);
+		}
+		assert_true(got >= 10 * MSS);
+		nf_free(a);
+		nf_free(b);
+		host_finish();
+		host_reset();
+	}
+	(void)state;
+}
+
+/* --- polling ------------------------------------------------------------------------ */
+
+/*
+ * While its CPU is busy the sender need not notify for each frame: the ring is
+ * looked at on exits, and asked to notify again when that finds nothing.
+ */
+static void test_polling(void **state)
+{
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct netfront *b = nf_start(2, &linux_defaults);
+	struct nf_queue *q = &a->queue[0];
+	struct frame_make m = from_to(1, 2);
+	uint32_t len = (uint32_t)frame_write(text, &m);
+
+	a->kicks = 0;
+	for (unsigned int i = 0; i < 100; i++) {
+		nf_queue_frame(a, text, len, &(struct nf_send){ 0 });
+		if (nf_push(&q->tx->i.req_prod, &q->tx->i.req_event, q->tx_prod)) {
+			nf_notify(a, q->tx_port);
+		} else {
+			host_load(a->v);
+			host_exit();
+		}
+		nf_poll(b);
+	}
+	/* No frame waits for longer than the late work's limit. */
+	host_advance(300000);
+	assert_int_equal(nf_total(NET_RX_FRAMES), 100);
+	assert_true(a->kicks <= 10);
+	/* Idle again: the next frame is asked for. */
+	host_advance(10000000);
+	assert_int_equal(atomic_load(&q->tx->i.req_event), q->tx_prod + 1);
+	nf_collect(a, 0);
+	nf_free(a);
+	nf_free(b);
+	(void)state;
+}
+
+/*
+ * While the receiver doesn't get to look at what it has, its sender waits
+ * although there are buffers: the guest's sockets would only drop it.
+ */
+static void test_backlog(void **state)
+{
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct netfront *b = nf_start(2, &linux_defaults);
+	struct frame_make m = from_to(1, 2);
+	uint32_t len = (uint32_t)frame_write(text, &m);
+	unsigned int got = 0;
+
+	for (unsigned int i = 0; i < 200; i++) {
+		nf_queue_frame(a, text, len, &(struct nf_send){ 0 });
+	}
+	nf_kick(a, 0);
+	host_run();
+	assert_int_equal(nf_total(NET_RX_FRAMES), 32);
+	for (unsigned int i = 0; i < 20; i++) {
+		got += nf_poll(b);
+		nf_forget(b);
+		host_advance(300000);
+		/* Never more than that is waiting there. */
+		assert_true(atomic_load(&b->queue[0].rx->i.rsp_prod) - b->queue[0].rx_cons <= 32);
+	}
+	assert_int_equal(got, 200);
+	nf_collect(a, 0);
+	/* A receiver that stops looking holds it up for a bounded time. */
+	for (unsigned int i = 0; i < 100; i++) {
+		nf_queue_frame(a, text, len, &(struct nf_send){ 0 });
+	}
+	nf_kick(a, 0);
+	host_advance(50000000);
+	nf_collect(a, 0);
+	assert_int_equal(nf_tx_room(a, 0), NETIF_RING_SIZE);
+	nf_free(a);
+	nf_free(b);
+	(void)state;
+}
+
 /* --- life -------------------------------------------------------------------------- */
 
 static void test_reload(void **state)
@@ -820,13 +1170,26 @@ static void test_two_cpus(void **state)
 	(void)state;
 }
 
-UNIT_MAIN(UNIT_TEST(test_ping_pong), UNIT_TEST(test_completion_event),
-	  UNIT_TEST(test_receive_events), UNIT_TEST(test_batch), UNIT_TEST(test_gso),
-	  UNIT_TEST(test_flags), UNIT_TEST(test_pieces), UNIT_TEST(test_empty_slots),
-	  UNIT_TEST(test_broadcast), UNIT_TEST(test_multi_queue), UNIT_TEST(test_back_pressure),
-	  UNIT_TEST(test_stall), UNIT_TEST(test_trickle), UNIT_TEST(test_slow_receiver),
-	  UNIT_TEST(test_waiters), UNIT_TEST(test_flood_full), UNIT_TEST(test_no_rx_notify),
-	  UNIT_TEST(test_finish_checksum), UNIT_TEST(test_segments),
-	  UNIT_TEST(test_segments_room), UNIT_TEST(test_too_long), UNIT_TEST(test_vlan),
-	  UNIT_TEST(test_reload), UNIT_TEST(test_not_connected), UNIT_TEST(test_early_frames),
-	  UNIT_TEST(test_domain_dies), UNIT_TEST(test_two_cpus))
+/* With CPUs to spare, what senders do takes effect at once. */
+#define IDLE(f)	cmocka_unit_test_setup_teardown(f, idle_setup, unit_teardown)
+/* All CPUs (one) are busy all the time. */
+#define BUSY(f)	UNIT_TEST(f)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IDLE(test_ping_pong), IDLE(test_completion_event), IDLE(test_receive_events),
+		IDLE(test_batch), IDLE(test_gso), IDLE(test_flags), IDLE(test_pieces),
+		IDLE(test_empty_slots), IDLE(test_broadcast), IDLE(test_multi_queue),
+		IDLE(test_back_pressure), IDLE(test_stall), IDLE(test_trickle),
+		IDLE(test_slow_receiver), IDLE(test_waiters), IDLE(test_flood_full),
+		IDLE(test_no_rx_notify), IDLE(test_finish_checksum), IDLE(test_segments),
+		IDLE(test_segments_room), IDLE(test_too_long), IDLE(test_vlan), IDLE(test_merge),
+		IDLE(test_merge_limit), IDLE(test_merge_refused), IDLE(test_merge_not_taken),
+		IDLE(test_merge_few_buffers), IDLE(test_merge_bad_grant), BUSY(test_polling), BUSY(test_backlog),
+		IDLE(test_reload), IDLE(test_not_connected), IDLE(test_early_frames),
+		IDLE(test_domain_dies), IDLE(test_two_cpus),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

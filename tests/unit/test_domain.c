@@ -271,12 +271,12 @@ static void test_one_that_never_ran(void **state)
 	assert_null(domain_find(1));
 }
 
-/* CPU 0 passes often; nothing is freed, and the id stays taken. */
-static void pass_on_cpu_0(const struct domain *d, const uint8_t *page)
+/* One CPU passes often; nothing is freed, and the id stays taken. */
+static void pass_on(unsigned int cpu, const struct domain *d, const uint8_t *page)
 {
 	struct domain *other;
 
-	host_cpu(0);
+	host_cpu(cpu);
 	for (unsigned int i = 0; i < 100; i++) {
 		host_exit();
 		assert_false(asan_is_poisoned(d));
@@ -287,8 +287,8 @@ static void pass_on_cpu_0(const struct domain *d, const uint8_t *page)
 
 /*
  * CPU 1 found the domain and works with it: until it passes, the modules keep
- * their part. Then it works with something of a module's: until it passes
- * again, the domain and its memory stay.
+ * their part. Then CPU 0 works with something of a module's: until it passes,
+ * the domain and its memory stay.
  */
 static void test_used_by_another_cpu(void **state)
 {
@@ -305,11 +305,10 @@ static void test_used_by_another_cpu(void **state)
 		host_cpu(d->vcpus[0]->sched.cpu->id);
 		host_exit();
 	}
-	pass_on_cpu_0(d, page);
+	pass_on(0, d, page);
 	assert_string_equal(trace, "ab");
-	host_cpu(1);
-	host_exit();
-	pass_on_cpu_0(d, page);
+	/* The last CPU that passes goes on with the work, now without CPU 0. */
+	pass_on(1, d, page);
 	assert_string_equal(trace, "abBA");
 	host_run();
 	assert_true(asan_is_poisoned(page + 100));

@@ -21,7 +21,8 @@ static struct scene scene;
 
 static int setup(void **state)
 {
-	host_reset();
+	/* More CPUs than guests: nothing waits for a CPU. */
+	host_reset_cpus(4);
 	scene.bad = nf_start(1, &linux_defaults);
 	scene.good = nf_start(2, &linux_defaults);
 	scene.friend = nf_start(3, &linux_defaults);

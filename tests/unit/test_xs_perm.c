@@ -189,6 +189,8 @@ static void test_gone_in_txn(void **state)
 {
 	uint32_t t = client_start(&guest[1]);
 
+	uint32_t u;
+
 	expect_ok(&guest[1], XS_SET_PERMS, t, RAW("data\0n1\0b2\0r3\0"));
 	client_write(&guest[1], t, "data/new", "1");
 	guest_remove(2);
@@ -198,6 +200,12 @@ static void test_gone_in_txn(void **state)
 		     STR("/local/domain/1/data"));
 	expect_data(&guest[1], XS_GET_PERMS, 0, STR("data/new"),
 		    RAW("n1\0r3\0"));
+	/* Who looked at a list with the entry that goes must look again. */
+	u = client_start(&guest[1]);
+	client_call(&guest[1], XS_GET_PERMS, u, STR("data"));
+	guest_remove(3);
+	expect_error(&guest[1], "EAGAIN", XS_TRANSACTION_END, u, STR("T"));
+	guest_add(3);
 }
 
 /* The hypervisor's open transaction can't make nodes for a dead domain. */

@@ -52,30 +52,28 @@ static void test_nodes_in_txn(void **state)
 		client_write(c, t, path, "");
 	}
 	for (unsigned int i = 0; i < 600; i++) {
-		sprintf(path, "data/n%u", i);
+		sprintf(path, "data/n%u/%u", i % 2, i);
 		client_write(c, 0, path, "");
 	}
 	check_books();
 	client_write_as(c, t, "data/x", "", "ENOSPC");
 	expect_error(c, "ENOSPC", XS_TRANSACTION_END, t, STR("T"));
 	expect_missing("/local/domain/1/data/t0");
-	assert_int_equal(dom(1)->node_count, 601);
+	assert_int_equal(dom(1)->node_count, 603);
 	/* Removing in the same transaction makes room. */
 	u = client_start(c);
 	for (unsigned int i = 0; i < 300; i++) {
 		sprintf(path, "data/u%u", i);
 		client_write(c, u, path, "");
 	}
-	for (unsigned int i = 0; i < 300; i++) {
-		sprintf(path, "data/n%u", i);
-		expect_ok(c, XS_RM, u, STR(path));
-	}
+	expect_ok(c, XS_RM, u, STR("data/n0/0"));
+	expect_ok(c, XS_RM, u, STR("data/n0"));
 	for (unsigned int i = 0; i < 200; i++) {
 		sprintf(path, "data/v%u", i);
 		client_write(c, 0, path, "");
 	}
 	expect_ok(c, XS_TRANSACTION_END, u, STR("T"));
-	assert_int_equal(dom(1)->node_count, 801);
+	assert_int_equal(dom(1)->node_count, 603 + 200 + 300 - 301);
 }
 
 static void test_value(void **state)
@@ -270,6 +268,7 @@ static void test_shared_node(void **state)
 {
 	size_t mem1;
 	size_t mem2;
+	uint32_t t;
 
 	expect_ok(&guest[1], XS_SET_PERMS, 0, RAW("data\0n1\0b2\0"));
 	mem1 = dom(1)->mem;
@@ -282,6 +281,14 @@ static void test_shared_node(void **state)
 	assert_int_equal(dom(1)->mem, mem1);
 	assert_true(dom(2)->mem > mem2);
 	assert_int_equal(dom(2)->node_count, 2);
+	/* In a transaction the writer pays until it commits. */
+	mem1 = dom(1)->mem;
+	t = client_start(&guest[2]);
+	client_write(&guest[2], t, "/local/domain/1/data",
+		     "a value that is a good deal longer than the one before");
+	assert_int_equal(dom(1)->mem, mem1);
+	expect_ok(&guest[2], XS_TRANSACTION_END, t, STR("T"));
+	assert_true(dom(1)->mem > mem1);
 	expect_ok(&guest[1], XS_RM, 0, STR("data"));
 	assert_int_equal(dom(2)->node_count, 1);
 	assert_int_equal(dom(2)->mem, mem2);

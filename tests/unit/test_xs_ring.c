@@ -374,7 +374,12 @@ static void test_destroy(void **state)
 	host_run();
 	assert_int_equal(notified, 0);
 	assert_int_equal(xs_write(NULL, "/local/domain/1/data", "y", 1), 0);
+	/* Nor does the next one find its watches. */
+	memset(&page, 0, sizeof(page));
 	assert_int_equal(xs_ring_create(1, &page, notify, &page, &ring), 0);
+	assert_int_equal(xs_write(NULL, "/local/domain/1/data", "z", 1), 0);
+	host_run();
+	assert_int_equal(page.rsp_prod, 0);
 }
 
 #define RING_TEST(f) \

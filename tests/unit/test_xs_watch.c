@@ -104,10 +104,17 @@ static void test_what_fires(void **state)
 	EXPECT_EVENTS(c, "data/a|w");
 	expect_ok(c, XS_RM, 0, STR("data/a/c"));
 	EXPECT_EVENTS(c, "data/a/c|w");
+	/* A neighbour with a longer name isn't below. */
+	client_watch(c, "data/ab", "n");
+	client_forget_events(c);
+	expect_ok(c, XS_RM, 0, STR("data/a"));
+	EXPECT_EVENTS(c, "data/a|w");
 	/* The hypervisor's changes, too. */
 	assert_int_equal(xs_write(NULL, HOME1 "/data/a/hv", "1", 1), 0);
 	EXPECT_EVENTS(c, "data/a/hv|w");
 	/* A parent goes. */
+	expect_ok(c, XS_RM, 0, STR("data/ab"));
+	EXPECT_EVENTS(c, "data/ab|n");
 	expect_ok(c, XS_RM, 0, STR("data"));
 	EXPECT_EVENTS(c, "data/a|w");
 }
@@ -292,6 +299,17 @@ static void test_turns(void **state)
 		replies += c->reply.hdr.type == XS_READ;
 	}
 	assert_int_equal(replies, 50);
+	client_forget_events(c);
+	/* With both waiting: reply, event, reply, event. */
+	assert_int_equal(xs_write(NULL, HOME1 "/data/1", "", 0), 0);
+	assert_int_equal(xs_write(NULL, HOME1 "/data/2", "", 0), 0);
+	client_send(c, XS_READ, 0, STR("data"));
+	client_send(c, XS_READ, 0, STR("data"));
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_true(client_message(c));
+		assert_int_equal(c->reply.hdr.type,
+				 i % 2 == 0 ? XS_READ : XS_WATCH_EVENT);
+	}
 	client_forget_events(c);
 }
 

@@ -192,7 +192,12 @@ bool arch_vcpu_wake_pending(struct arch_vcpu *v, uint64_t *wake)
 
 	*wake = UINT64_MAX;
 	if ((ctl & (CNTV_ENABLE | CNTV_IMASK)) == CNTV_ENABLE) {
-		*wake = time_from_ticks(sysreg_read(cntv_cval_el0) + v->domain->cntvoff);
+		uint64_t cval = sysreg_read(cntv_cval_el0);
+
+		/* The counter does not get to what would wrap. */
+		if (cval <= UINT64_MAX - v->domain->cntvoff) {
+			*wake = time_from_ticks(cval + v->domain->cntvoff);
+		}
 	}
 	return vgic_pending(v);
 }

@@ -282,6 +282,9 @@ static void lr_pull(struct arch_vcpu *v, unsigned int i, uint64_t lr)
 			bits_set(&b->pending, bit_of(irq));
 		}
 		if ((lr & ICH_LR_ACTIVE) == 0) {
+			/* The guest may have ended it since it was noted. */
+			bits_clear(&b->active, bit_of(irq));
+			bits_clear(&b->drop_active, bit_of(irq));
 			/* All of it: ICH_LR_EOI alone would look ended. */
 			lr_set(i, 0);
 			lr_free(v, i);

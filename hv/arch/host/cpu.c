@@ -2,8 +2,8 @@
 /*
  * The host port: CPUs, time, the boot console and the ends of the machine.
  *
- * Locking: none; a machine with threads (host_threads()) must not set alarms
- * or print from two of them at once.
+ * Locking: none. What several threads use (host_threads()) is atomic or one
+ * CPU's own.
  */
 #include <execinfo.h>
 #include <stdio.h>
@@ -26,14 +26,14 @@ enum host_end host_ended;
 HOST_KEEP jmp_buf host_end_jump;
 
 static bool end_expected;
-static bool threads;
+static _Atomic bool threads;
 static unsigned int relax_count;
-static uint64_t now;
+static _Atomic uint64_t now;
 static uint64_t alarms[CPU_MAX];
 static _Atomic unsigned int kicks[CPU_MAX];
 static uint64_t entropy = 1;
 static char console[CONSOLE_SIZE];
-static size_t console_len;
+static _Atomic size_t console_len;
 
 void host_fatal(const char *fmt, ...)
 {
@@ -50,6 +50,11 @@ void host_fatal(const char *fmt, ...)
 void host_threads(bool on)
 {
 	threads = on;
+}
+
+bool host_has_threads(void)
+{
+	return threads;
 }
 
 void host_relax(void)
@@ -188,8 +193,10 @@ void host_entropy_seed(uint64_t seed)
 
 void arch_console_putc(char c)
 {
-	if (console_len < sizeof(console) - 1) {
-		console[console_len++] = c;
+	size_t at = atomic_fetch_add_explicit(&console_len, 1, memory_order_relaxed);
+
+	if (at < sizeof(console) - 1) {
+		console[at] = c;
 	}
 }
 

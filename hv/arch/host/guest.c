@@ -7,6 +7,7 @@
 #include "harness.h"
 #include "lib/string.h"
 #include "mem/frame.h"
+#include "port.h"
 #include "vm/domain.h"
 #include <arch/upcall.h>
 
@@ -120,6 +121,12 @@ static bool become(struct vcpu *v)
 
 void host_load(struct vcpu *v)
 {
+	if (host_has_threads()) {
+		if (this_cpu()->current != &v->sched) {
+			host_fatal("a thread acts as a vCPU that its CPU has not loaded");
+		}
+		return;
+	}
 	for (unsigned int round = 0; round < LOAD_ROUNDS; round++) {
 		if (become(v)) {
 			return;
@@ -148,7 +155,9 @@ long host_hypercall_args(struct vcpu *v, uint64_t nr, const uint64_t args[5])
 
 	host_load(v);
 	result = upcall_hypercall(&v->arch, nr, args);
-	host_exit();
+	if (!host_has_threads()) {
+		host_exit();
+	}
 	return (long)result;
 }
 

@@ -98,15 +98,22 @@ void host_exit(void)
 	(void)cpu_service();
 }
 
+void host_poll_alarm(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (host_take_alarm(c->id)) {
+		cpu_notify(c, CPU_TIMER);
+	}
+}
+
 /* True if there was something to do. */
 static bool cpu_round(unsigned int id)
 {
 	struct cpu *c = &cpus[id];
 
 	host_cpu(id);
-	if (host_take_alarm(id)) {
-		cpu_notify(c, CPU_TIMER);
-	}
+	host_poll_alarm();
 	if (atomic_load_explicit(&c->pending, memory_order_acquire) == 0) {
 		return false;
 	}

@@ -47,8 +47,16 @@ void host_finish(void);
 /* Act as CPU `id` from now on. */
 void host_cpu(unsigned int id);
 
-/* Several threads will act as CPUs: spinning is not a deadlock any more. */
+/*
+ * Several threads will act as CPUs: spinning is not a deadlock any more, and
+ * there is no TLB. A thread does its CPU's exits itself (cpu_service()) and
+ * acts as the guest that is loaded then; host_run(), host_advance() and
+ * host_domain_create() are not for threads.
+ */
 void host_threads(bool on);
+
+/* In a thread: the alarm of the CPU that it acts as, if due. */
+void host_poll_alarm(void);
 
 /*
  * Called in each turn of a spin loop: the test may act as another CPU. It
@@ -141,7 +149,8 @@ void host_write(struct domain *d, uint64_t gpa, const void *src, size_t n);
 void host_load(struct vcpu *v);
 
 /*
- * A hypercall by `v`, which is loaded first, and the exit path behind it.
+ * A hypercall by `v`, which is loaded first, and the exit path behind it
+ * (neither in a thread).
  * Guest virtual addresses equal guest physical ones.
  */
 long host_hypercall_args(struct vcpu *v, uint64_t nr, const uint64_t args[5]);

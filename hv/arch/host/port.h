@@ -19,6 +19,9 @@ void host_machine_boot(unsigned int cpu_total);
 /* Set the alarm of every CPU to never, and the time to its start. */
 void host_clock_reset(void);
 
+/* Whether several threads act as CPUs. */
+bool host_has_threads(void);
+
 /* The earliest alarm of all CPUs and whose it is. */
 uint64_t host_next_alarm(unsigned int *id);
 

@@ -11,6 +11,7 @@
 #include "lib/bits.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "port.h"
 #include <arch/s2.h>
 #include <arch/upcall.h>
 #include <arch/vcpu.h>
@@ -142,6 +143,12 @@ static bool tlb_translate(struct arch_domain *d, uint64_t gfn, hpa_t *pa, unsign
 	unsigned int real_attr = 0;
 	bool mapped = tables_walk(d->root, gfn, &real_pa, &real_attr);
 
+	if (host_has_threads()) {
+		/* The model of the TLB is one thread's. */
+		*pa = real_pa;
+		*attr = real_attr;
+		return mapped;
+	}
 	if (e->gfn == gfn) {
 		if (!mapped || real_pa.v != e->pa.v || real_attr != e->attr) {
 			host_s2_stats.stale_hits++;
@@ -178,6 +185,9 @@ int arch_guest_va(struct arch_vcpu *v, uint64_t va, bool write, hpa_t *out)
 void arch_s2_flush(struct arch_domain *d, gfn_t gfn, uint64_t count)
 {
 	d->flushes++;
+	if (host_has_threads()) {
+		return;
+	}
 	for (size_t i = 0; i < HOST_TLB_SIZE; i++) {
 		if (d->tlb[i].gfn - gfn.v < count) {
 			d->tlb[i].gfn = UINT64_MAX;

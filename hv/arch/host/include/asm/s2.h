@@ -115,9 +115,9 @@ static inline void arch_s2_set(uint64_t *slot, uint64_t pte)
 {
 	uint64_t old = *slot;
 
-	host_s2_stats.sets++;
+	__atomic_fetch_add(&host_s2_stats.sets, 1, __ATOMIC_RELAXED);
 	if (old != 0 && pte != 0 && old != pte) {
-		host_s2_stats.replaced++;
+		__atomic_fetch_add(&host_s2_stats.replaced, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(slot, pte, __ATOMIC_RELEASE);
 }

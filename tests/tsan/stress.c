@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All of the core that several CPUs use at once, under ThreadSanitizer: four
+ * threads act as CPUs and run their exit path; in between the guest that is
+ * loaded makes hypercalls, waits and takes events, changes its memory; the
+ * hypervisor uses its grants; and a domain comes and goes.
+ */
+#include "unit/unit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kern/log.h"
+#include "kern/quiesce.h"
+#include "kern/work.h"
+#include "mem/frame.h"
+#include "mem/heap.h"
+#include "unit/xen_guest.h"
+#include "vm/console.h"
+#include "vm/domain.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "xenstore/xenstore.h"
+
+#define CPUS	4U
+#define GUESTS	3U
+#define TURNS	20000U
+#define PAGES	16U
+#define REF	9U
+
+static struct domain *guest[GUESTS];
+static unsigned int port[GUESTS];
+static _Atomic(struct domain *) visitor;	/* the one that comes and goes */
+static _Atomic bool visitor_busy;
+static _Atomic unsigned int events, visits, freed;
+
+/* A guest's event becomes one for its neighbour, as a packet would. */
+static void on_event(void *ctx)
+{
+	unsigned int i = (unsigned int)(uintptr_t)ctx;
+
+	atomic_fetch_add(&events, 1);
+	evtchn_notify(guest[(i + 1) % GUESTS], port[(i + 1) % GUESTS]);
+}
+
+static long call(struct vcpu *v, uint64_t nr, uint64_t a, uint64_t b)
+{
+	const uint64_t args[5] = { a, b, 1 };
+
+	return (long)upcall_hypercall(&v->arch, nr, args);
+}
+
+/* Each vCPU has a page for its arguments. */
+static uint64_t arg_gpa(const struct vcpu *v)
+{
+	return HOST_GUEST_GPA + (4 + v->id) * PAGE_SIZE;
+}
+
+static void reserve(struct vcpu *v, uint64_t cmd)
+{
+	uint64_t gfn = HOST_GUEST_GFN + 8 + v->id;
+	struct mem_reservation op = {
+		.extents = arg_gpa(v) + 256, .count = 1, .domid = DOMID_SELF,
+	};
+
+	host_write(v->domain, op.extents, &gfn, sizeof(gfn));
+	host_write(v->domain, arg_gpa(v), &op, sizeof(op));
+	(void)call(v, HC_MEMORY_OP, cmd, arg_gpa(v));
+}
+
+static void use_grant(unsigned int i)
+{
+	void *page;
+
+	if (grant_frame(guest[i], REF, false, &page) == 0) {
+		(void)__atomic_load_n((uint64_t *)page, __ATOMIC_RELAXED);
+	}
+}
+
+struct garbage {
+	struct quiesce q;
+};
+
+static void free_garbage(struct quiesce *q)
+{
+	atomic_fetch_add(&freed, 1);
+	heap_free(container_of(q, struct garbage, q));
+}
+
+static void throw_away(void)
+{
+	struct garbage *g = heap_alloc(sizeof(*g));
+
+	if (g != NULL) {
+		quiesce_call(&g->q, free_garbage);
+	}
+}
+
+/* What a guest does between two exits. */
+static void guest_turn(struct vcpu *v, struct unit_random *r)
+{
+	unsigned int self = v->domain->id - 1;
+	uint32_t own = self < GUESTS ? port[self] : 1;
+
+	switch (unit_random_below(r, 12)) {
+	case 0:
+	case 1:
+		host_write(v->domain, arg_gpa(v), &own, sizeof(own));
+		(void)call(v, HC_EVENT_CHANNEL_OP, EVTCHNOP_SEND, arg_gpa(v));
+		break;
+	case 2:
+		upcall_wait(&v->arch);
+		break;
+	case 3:
+		(void)host_take_upcall(v);
+		break;
+	case 4:
+		(void)call(v, HC_SCHED_OP, 0, 0);
+		break;
+	case 5:
+		reserve(v, XENMEM_DECREASE_RESERVATION);
+		break;
+	case 6:
+		reserve(v, XENMEM_POPULATE_PHYSMAP);
+		break;
+	case 7:
+		use_grant(unit_random_below(r, GUESTS));
+		break;
+	case 8:
+		throw_away();
+		break;
+	case 9:
+		console_guest_raw(v->domain, "a line\n", 7);
+		break;
+	case 10:
+		assert_int_equal(xs_printf(NULL, "/test/stress", "%u", v->domain->id), 0);
+		break;
+	default:
+		log_guest(v->domain->id, "hello");
+		break;
+	}
+}
+
+static void visitor_arrive(void)
+{
+	struct domain *d;
+
+	if (domain_create(0, "visitor", 2, &d) != 0) {
+		return;
+	}
+	for (unsigned int i = 0; i < PAGES; i++) {
+		void *frame = frame_alloc(0, FRAME_ZERO);
+
+		if (frame == NULL || p2m_map(&d->p2m, GFN(HOST_GUEST_GFN + i), va_to_hpa(frame), 0,
+					     S2_READ | S2_WRITE | P2M_OWNED) != 0) {
+			host_fatal("no memory");
+		}
+	}
+	domain_start(d, GPA(HOST_GUEST_GPA), 0);
+	atomic_fetch_add(&visits, 1);
+	atomic_store(&visitor, domain_get(d));
+}
+
+static void visitor_leave(struct domain *d)
+{
+	atomic_store(&visitor, NULL);
+	domain_shutdown(d, SHUTDOWN_POWEROFF);
+	domain_put(d);
+}
+
+/* One thread at a time changes the visitor. */
+static void visitor_turn(void)
+{
+	struct domain *d;
+
+	if (atomic_exchange(&visitor_busy, true)) {
+		return;
+	}
+	d = atomic_load(&visitor);
+	if (d == NULL) {
+		visitor_arrive();
+	} else {
+		visitor_leave(d);
+	}
+	atomic_store(&visitor_busy, false);
+}
+
+static void *cpu_thread(void *arg)
+{
+	unsigned int id = (unsigned int)(uintptr_t)arg;
+	struct unit_random r = { id };
+
+	host_cpu(id);
+	for (unsigned int turn = 0; turn < TURNS; turn++) {
+		if (id == 0) {
+			host_time_skip(3000);
+		}
+		host_poll_alarm();
+		if (unit_random_below(&r, 200) == 0) {
+			visitor_turn();
+		}
+		if (cpu_service()) {
+			guest_turn(sched_vcpu(this_cpu()->current), &r);
+		} else if (this_cpu()->current == NULL) {
+			work_run_idle();
+			arch_vcpu_upcall(&guest[unit_random_below(&r, GUESTS)]->vcpus[0]->arch);
+		}
+	}
+	return NULL;
+}
+
+static void guests_make(void)
+{
+	for (unsigned int i = 0; i < GUESTS; i++) {
+		guest[i] = host_domain_create(PAGES, 2);
+		xg_start(guest[i]);
+		xg_grant(guest[i], REF, HOST_GUEST_GFN + 12, 1);
+		assert_int_equal(evtchn_alloc_hv(guest[i], on_event, (void *)(uintptr_t)i, &port[i]), 0);
+		assert_int_equal(upcall_vcpu_on(&guest[i]->vcpus[0]->arch, 1,
+						GPA(HOST_GUEST_GPA), 0), 0);
+	}
+	host_run();
+}
+
+static void test_all_at_once(void **state)
+{
+	pthread_t threads[CPUS];
+
+	host_reset_cpus(CPUS);
+	guests_make();
+	host_threads(true);
+	for (unsigned int i = 0; i < CPUS; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, cpu_thread,
+						(void *)(uintptr_t)i), 0);
+	}
+	for (unsigned int i = 0; i < CPUS; i++) {
+		pthread_join(threads[i], NULL);
+	}
+	host_threads(false);
+	host_cpu(0);
+	if (visitor != NULL) {
+		visitor_leave(visitor);
+	}
+	assert_int_equal(xs_rm(NULL, "/test"), 0);
+	host_run();
+	/* It did happen. */
+	assert_true(events > 1000);
+	assert_true(visits > 20);
+	assert_true(freed > 1000);
+}
+
+UNIT_MAIN(UNIT_TEST(test_all_at_once))
