@@ -202,15 +202,17 @@ static int slot_clear_locked(struct p2m *p, uint64_t *slot, gfn_t gfn, unsigned 
 
 int p2m_map(struct p2m *p, gfn_t gfn, hpa_t pa, unsigned int order, unsigned int attr)
 {
-	unsigned int level;
+	unsigned int level = 1;
 	uint64_t *slot;
 	uint64_t size;
 	int err;
 
-	if (order > level_order(1) || order % LEVEL_BITS != 0) {
-		return -EINVAL;
+	while (level_order(level) != order) {
+		if (level == S2_LEAF_LEVEL) {
+			return -EINVAL;
+		}
+		level++;
 	}
-	level = S2_LEAF_LEVEL - order / LEVEL_BITS;
 	size = 1ULL << order;
 	if (gfn.v >= GFN_LIMIT || (gfn.v & (size - 1)) != 0 ||
 	    (pa.v & ((size << PAGE_SHIFT) - 1)) != 0) {

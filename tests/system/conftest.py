@@ -21,7 +21,9 @@ class Bundle:
         while True:
             fields = [int(data[at + 6 + i * 8:at + 14 + i * 8], 16)
                       for i in range(13)]
-            name = data[at + 110:at + 110 + fields[11] - 1].decode()
+            # mvctl aligns the data behind it with more than one NUL.
+            name = data[at + 110:at + 110 + fields[11]].split(b"\0")[0]
+            name = name.decode()
             at += (110 + fields[11] + 3) & ~3
             if name == "TRAILER!!!":
                 break

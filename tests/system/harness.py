@@ -267,7 +267,9 @@ class Machine:
 
     def guest(self, name, domid):
         with self.changed:
-            return self.guests.setdefault(name, Guest(self, name, domid))
+            guest = self.guests.setdefault(name, Guest(self, name, domid))
+            guest.domid = domid
+            return guest
 
     def boot(self):
         os.makedirs(os.path.dirname(self.log_path), exist_ok=True)

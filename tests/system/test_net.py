@@ -122,7 +122,8 @@ def test_xenstore_tools(pair):
     assert a.run("xenstore-read data/one data/two").output == "1\n2"
     assert a.run("xenstore-list data").output.split() == ["one", "two"]
     a.run("xenstore-exists data/one")
-    a.run("xenstore-chmod data/one b")
+    a.run("xenstore-chmod data/one n1 r2")
+    assert a.run("xenstore-chmod data/one n2", check=False).status != 0
     assert "data/one" not in a.run("xenstore-rm data/one; "
                                    "xenstore-list data").output
     watch = a.start("xenstore-watch -n 2 data/two")

@@ -217,6 +217,29 @@ static void test_event(void **state)
 	assert_int_equal(v->vgic.bank.in_lr, 0);
 }
 
+/* Latched while active, ended by the guest, and then not taken at once. */
+static void test_event_ended_before_flush(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	vgic_inject(v, 31);
+	assert_int_equal(machine_turn(v), 31);
+	vgic_inject(v, 31);
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	assert_true(model_eoi(31));
+	/* An exit in between, with something new to deliver. */
+	vgic_inject(v, 30);
+	vgic_leave(v);
+	vgic_enter(v);
+	assert_int_equal(machine_turn(v), 30);
+	assert_true(model_eoi(30));
+	assert_int_equal(machine_turn(v), 31);
+	assert_true(model_eoi(31));
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	assert_int_equal(v->vgic.bank.active, 0);
+}
+
 static void test_latch_while_disabled(void **state)
 {
 	struct arch_vcpu *v = machine_on(0);
@@ -754,7 +777,8 @@ int main(void)
 		TEST(test_id_registers), TEST(test_outside), TEST(test_domain_limits),
 		TEST(test_waker), TEST(test_bad_access), TEST(test_bit_registers),
 		TEST(test_priority_bytes), TEST(test_config), TEST(test_router),
-		TEST(test_event), TEST(test_latch_while_disabled), TEST(test_withdraw),
+		TEST(test_event),
+		TEST(test_event_ended_before_flush), TEST(test_latch_while_disabled), TEST(test_withdraw),
 		TEST(test_priority_order), TEST(test_maintenance), TEST(test_nesting),
 		TEST(test_sgi), TEST(test_timer), TEST(test_timer_cleared),
 		TEST(test_timer_forced), TEST(test_timer_switch),
