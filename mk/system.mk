@@ -18,7 +18,25 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: setup run shell check guests bench-net bench-guests
+.PHONY: help setup run shell check guests bench-net bench-guests
+
+help:
+	@printf '%s\n' \
+		'make run          set up, build, boot three Debian guests, check what they can do' \
+		'make check        set up, build, run all tests' \
+		'make shell        the machine of "make run" at your terminal' \
+		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
+		'make setup        install packages and download what the guests need' \
+		'make              the hypervisor and mvctl' \
+		'make guests       kernel and initrd of the demo guests' \
+		'make guests-bare  bare-metal test guests (tests/guest)' \
+		'make unit         unit, simulation and thread tests: build/host/tests' \
+		'make fuzzers      fuzz targets: build/fuzz' \
+		'make layers       checks that need no run: module order, licence tags, form' \
+		'make lint         layers, and clang-tidy over the core (slow)' \
+		'make size         size of the hypervisor' \
+		'make clean        remove build/, downloads included' \
+		'Variables: V=1 shows commands, DEBUG=1 builds with assertions and lock checks'
 
 setup: build/.setup
 
@@ -35,7 +53,7 @@ shell: build/.setup
 check: build/.setup
 	@scripts/setup --extra-kernels
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
-		check-programs guests extra-guests bench-guests
+		check-programs guests extra-guests bench-guests guests-bare
 	@$(PYTHON) tests/run-check
 
 bench-net: build/.setup

@@ -196,8 +196,45 @@ static void case_maintenance(void)
 	}
 }
 
+/* What a guest could write and another one read: absent to a guest. */
+static void case_absent(void)
+{
+	static const unsigned int regs[] = {
+		SYS(3, 0, 5, 3, 0), SYS(3, 0, 5, 3, 1), SYS(3, 0, 5, 4, 1),	/* RAS */
+		SYS(3, 0, 10, 4, 0), SYS(3, 0, 10, 4, 3),	/* LORSA, LORC */
+		SYS(3, 3, 13, 2, 3), SYS(3, 3, 13, 2, 1),	/* activity monitors */
+		SYS(3, 0, 9, 9, 0), SYS(3, 0, 9, 10, 0),	/* profiling */
+		SYS(3, 0, 1, 2, 1),				/* trace filter */
+		SYS(3, 3, 13, 0, 7), SYS(3, 0, 13, 0, 7),	/* SCXTNUM */
+		SYS(3, 0, 2, 0, 3),				/* TCR2 */
+	};
+
+	for (unsigned int i = 0; i < COUNT(regs); i++) {
+		bool fault;
+
+		(void)run(sysreg_insn(false, regs[i]), 0, &fault);
+		if (!fault) {
+			fail("register %x is there", regs[i]);
+		}
+	}
+	CHECK((sysreg_read("id_aa64pfr0_el1") >> 56 & 0xf) <= 1);	/* CSV2 */
+}
+
+/* Looking up an argument's address is the hypervisor's business only. */
+static void case_par(void)
+{
+	uint32_t features[2] = { 0, 0 };
+
+	sysreg_write("par_el1", 0x80b);
+	CHECK_EQ(hypercall(HC_XEN_VERSION, 6, (uint64_t)features, 0, 0, 0), 0);
+	CHECK_EQ(sysreg_read("par_el1"), 0x80b);
+	CHECK(hypercall(HC_XEN_VERSION, 6, 0x10000000, 0, 0, 0) < 0);
+	CHECK_EQ(sysreg_read("par_el1"), 0x80b);
+}
+
 const struct guest_case guest_cases[] = {
-	{ "id", case_id }, { "hvc-smc", case_hvc_smc }, { "unmapped", case_unmapped },
-	{ "read-all", case_read_all }, { "write-hidden", case_write_hidden },
+	{ "id", case_id }, { "absent", case_absent }, { "par", case_par }, { "hvc-smc", case_hvc_smc },
+	{ "unmapped", case_unmapped }, { "read-all", case_read_all },
+	{ "write-hidden", case_write_hidden },
 	{ "maintenance", case_maintenance }, { "icc", case_icc }, { NULL, NULL },
 };

@@ -489,16 +489,29 @@ static void hw_release(struct vgic_vcpu *g)
 	}
 }
 
+/* Whether a list register is pending and not active too. */
+static bool any_only_pending(const struct vgic_vcpu *g)
+{
+	for (uint32_t used = g->lr_used; used != 0; used &= used - 1) {
+		uint64_t lr = lr_get(bit_lowest(used));
+
+		if ((lr & (ICH_LR_PENDING | ICH_LR_ACTIVE)) == ICH_LR_PENDING) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Which maintenance interrupts are needed; `picks` were put in. */
 static void maintenance_set(struct vgic_vcpu *g, const struct vgic_picks *picks)
 {
 	uint64_t hcr = ICH_HCR_EN;
 
 	g->starved = picks->more;
-	if (picks->more && g->lr_latched != 0) {
+	/* Never ask for what holds already: the guest would get nowhere. */
+	if (picks->more && any_only_pending(g)) {
 		hcr |= ICH_HCR_NPIE;
 	}
-	/* Never ask for what holds already: the guest would get nowhere. */
 	if (picks->more && (g->lr_used & (g->lr_used - 1)) != 0) {
 		hcr |= ICH_HCR_UIE;
 	}

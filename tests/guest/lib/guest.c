@@ -361,7 +361,7 @@ int cpu_start(unsigned int id, void (*fn)(void))
 
 bool cpu_wait_off(unsigned int id)
 {
-	return WAIT_FOR(smccc(PSCI_AFFINITY_INFO, id, 0, 0) == 1, 2000000);
+	return WAIT_FOR(smccc(PSCI_AFFINITY_INFO, id, 0, 0) == 1, 20000000);
 }
 
 /* --- start ----------------------------------------------------------------- */
