@@ -138,7 +138,7 @@ fuzzers: $(FUZZERS)
 
 .PHONY: size
 size: $(A64)/microvisor.elf
-	@$(CROSS)size $<
+	@echo "lines of source by module (without tests):"; for m in hv/*/ cli/; do printf "  %-12s %6d\n" $$m $$(cat $$(find $$m -name "*.[chS]" -o -name "*.lds") | grep -cvE "^[[:space:]]*(\*|/\*|//|$$)"); done; $(CROSS)size $<
 	@stat -c 'image: %s bytes' $(A64)/microvisor.bin
 
 .PHONY: clean

@@ -149,9 +149,16 @@ static uint64_t own_memory(const struct boot_info *m)
 
 static void memory_report(const struct boot_info *m)
 {
-	log_notice("boot", "%llu MiB RAM free for VMs, %llu KiB used by the hypervisor",
+	uint64_t image = 0;
+
+	for (unsigned int i = 0; i < m->reserved_count; i++) {
+		if (m->reserved[i].kind == BOOT_RESERVE_IMAGE) {
+			image = m->reserved[i].range.size;
+		}
+	}
+	log_notice("boot", "%llu MiB RAM free for VMs, %llu KiB used by the hypervisor (image %llu)",
 		   (unsigned long long)(frame_free_count() >> 8),
-		   (unsigned long long)own_memory(m));
+		   (unsigned long long)own_memory(m), (unsigned long long)(image >> 10));
 }
 
 NORETURN void upcall_boot(void)

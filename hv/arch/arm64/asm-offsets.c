@@ -13,6 +13,8 @@ void asm_offsets(void);
 void asm_offsets(void)
 {
 	DEFINE(CPU_FRAME, offsetof(struct cpu, frame));
+	DEFINE(CPU_ID, offsetof(struct cpu, id));
+	DEFINE(CPU_LIMIT, CPU_MAX);
 	DEFINE(VCPU_X, offsetof(struct arch_vcpu, x));
 	DEFINE(VCPU_PC, offsetof(struct arch_vcpu, pc));
 	DEFINE(VCPU_FP, offsetof(struct arch_vcpu, fp));

@@ -28,12 +28,24 @@ _start:
 	b.ne	hang
 .endm
 
+/*
+ * What a boot loader may have left: E2H would give other registers of EL2
+ * another layout; SP is to be EL2's own.
+ */
+.macro	el2_state
+	msr	DAIFSet, #0xf
+	msr	SPSel, #1
+	mov	x9, #(1 << 31)		// RW
+	msr	hcr_el2, x9
+	isb
+.endm
+
 hang:	wfi
 	b	hang
 
 boot_cpu:
 	require_el2
-	msr	DAIFSet, #0xf
+	el2_state
 	mov	x20, x0			// device tree
 	adrp	x21, _start		// physical start of the image
 	ldr	x22, =image_start
@@ -150,7 +162,7 @@ mmu_on:
 	.global	secondary_start
 secondary_start:
 	require_el2
-	msr	DAIFSet, #0xf
+	el2_state
 	mov	x20, x0
 	bl	mmu_on
 	ldr	x9, =STACK_VA

@@ -8,6 +8,8 @@
  */
 #include "asm-offsets.h"
 
+#define PANIC_STACK_SHIFT 12		/* size for each CPU */
+
 .macro	save_guest
 	stp	x0, x1, [sp, #-16]!
 	mrs	x0, tpidr_el2
@@ -50,8 +52,15 @@
 	msr	sp_el0, x0
 	mov	x0, sp
 	msr	tpidr_el0, x0
-	ldr	x0, =panic_stack_end
+	mrs	x0, tpidr_el2
+	ldr	w0, [x0, #CPU_ID]	// each CPU has its part
+	add	w0, w0, #1
+	lsl	x0, x0, #PANIC_STACK_SHIFT
+	msr	tpidrro_el0, x0
+	ldr	x0, =panic_stack
 	mov	sp, x0
+	mrs	x0, tpidrro_el0
+	add	sp, sp, x0
 	mrs	x0, sp_el0
 	b	fatal_\kind
 .endm
@@ -67,7 +76,8 @@ vectors:
 	vector_fatal 4			// current EL with SP_EL2
 	vector_fatal 5
 	vector_fatal 6
-	vector_fatal 7
+	.balign	128
+	b	serror_el2
 	vector_guest trap_sync		// a guest in AArch64
 	vector_guest trap_irq
 	vector_guest trap_irq
@@ -112,6 +122,33 @@ fatal_common:
 	mov	x0, sp
 	bl	trap_fatal
 	b	.
+
+/*
+ * bool serror_take(void): take an SError that is pending for this CPU, true if
+ * there was one. The exception returns into the window with x0 set to 1.
+ */
+	.global	serror_take
+serror_take:
+	mov	x0, #0
+	msr	DAIFClr, #4
+	isb
+serror_window:
+	msr	DAIFSet, #4
+	ret
+
+serror_el2:
+	stp	x0, x1, [sp, #-16]!
+	mrs	x0, elr_el2
+	adr	x1, serror_take
+	sub	x0, x0, x1
+	cmp	x0, #(serror_window - serror_take)
+	ldp	x0, x1, [sp], #16
+	b.hi	1f
+	mov	x0, #1
+	eret
+	dsb	nsh
+	isb
+1:	vector_fatal 7
 
 /* Enter the vCPU in this_cpu()->frame for the first time on this CPU. */
 	.global	guest_enter
@@ -181,8 +218,7 @@ fp_load:
 
 	.section .bss.panic_stack, "aw", %nobits
 	.balign	16
-panic_stack:	.space	8192
-panic_stack_end:
+panic_stack:	.space	(CPU_LIMIT << PANIC_STACK_SHIFT)
 
 	.text
 /* stack_switch(sp, fn): go on with fn() on another stack, for good. */
