@@ -22,6 +22,13 @@
 #define CPU_TIMER	0x08U	/* the alarm went off */
 #define CPU_QUIESCE	0x10U	/* somebody waits for this CPU to pass */
 
+/*
+ * After so much deferred work in a row the CPU rests from it: it goes on
+ * with its guest for this long, or, if it has none, takes interrupts.
+ */
+#define CPU_WORK_NS	500000ULL
+#define CPU_REST_NS	500000ULL
+
 struct sched_unit;
 
 struct cpu {
@@ -40,6 +47,12 @@ struct cpu {
 	struct list work_late;		/* queued before the last exit */
 	struct list work_late_new;	/* queued since */
 	struct timer late_timer;
+
+	/* Resting from deferred work; own CPU only. */
+	bool resting;
+	uint32_t deferred;		/* reasons that wait for the end of it */
+	uint64_t work_since;		/* deferred work in this exit; 0: none yet */
+	struct timer rest_timer;
 
 	struct timer slice_timer;	/* kern/sched.c */
 	struct sched_unit *chosen;	/* the last pick, or NULL */
