@@ -54,7 +54,7 @@
  * While all CPUs are busy, a sender waits for a receiver that has this many
  * slots still to look at, until half of them are left.
  */
-#define NETBACK_BACKLOG		32U
+#define NETBACK_BACKLOG		40U
 
 /* What a receiver takes (guest-visible names: docs/switch.md). */
 #define NETBACK_SG		0x01U
