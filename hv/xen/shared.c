@@ -158,17 +158,20 @@ static int32_t runstate_of(enum sched_state state)
 void runstate_update(struct vcpu *v)
 {
 	bool flag = READ_ONCE(v->domain->runstate_flag) != 0;
+	struct sched_snapshot now;
 	struct runstate_info info;
 	uint64_t words[RUNSTATE_SIZE / sizeof(uint64_t)];
 
 	if (runstate_len_load(v) == 0) {
 		return;
 	}
+	/* One that leaves its CPU may be woken meanwhile. */
+	sched_snapshot(&v->sched, &now);
 	info = (struct runstate_info){
-		.state = runstate_of(v->sched.state),
-		.entry_time = v->sched.since,
+		.state = runstate_of(now.state),
+		.entry_time = now.since,
 	};
-	memcpy(info.time, v->sched.state_ns, sizeof(info.time));
+	memcpy(info.time, now.state_ns, sizeof(info.time));
 	memcpy(words, &info, sizeof(words));
 	/*
 	 * entry_time, word 1, frames the change: the guest reads it before and
