@@ -98,17 +98,13 @@ static int runstate_pin(struct vcpu *caller, uint64_t va, size_t first, void *pa
 	return err;
 }
 
-int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
+static int runstate_register_locked(struct vcpu *caller, struct vcpu *v, uint64_t va)
 {
 	size_t first = MIN(RUNSTATE_SIZE, PAGE_SIZE - (va & PAGE_MASK));
 	void *old[2] = { v->runstate[0], v->runstate[1] };
 	void *part[2];
-	int err;
+	int err = runstate_pin(caller, va, first, part);
 
-	if (!IS_ALIGNED(va, sizeof(uint64_t))) {
-		return -EINVAL;
-	}
-	err = runstate_pin(caller, va, first, part);
 	if (err != 0) {
 		return err;
 	}
@@ -123,10 +119,24 @@ int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
 		runstate_unpin(v, part);
 		return -EBUSY;
 	}
-	if (v == caller) {
+	return 0;
+}
+
+int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
+{
+	struct domain *d = v->domain;
+	int err;
+
+	if (!IS_ALIGNED(va, sizeof(uint64_t))) {
+		return -EINVAL;
+	}
+	spin_lock(&d->lock);
+	err = runstate_register_locked(caller, v, va);
+	spin_unlock(&d->lock);
+	if (err == 0 && v == caller) {
 		runstate_update(v);
 	}
-	return 0;
+	return err;
 }
 
 /* The record's 64-bit word n, which may be in either part. */
