@@ -102,6 +102,14 @@ int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 	return err;
 }
 
+void p2m_settle(struct p2m *p)
+{
+	if (p->live) {
+		spin_lock(&p->lock);
+		spin_unlock(&p->lock);
+	}
+}
+
 /*
  * Free a frame that was taken out of the tables. The record is allocated
  * before the entry changes, so this can't fail.

@@ -44,6 +44,9 @@ MUST_CHECK int p2m_unmap(struct p2m *p, gfn_t gfn);
  */
 MUST_CHECK int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr);
 
+/* Wait for a change that another CPU may be making. */
+void p2m_settle(struct p2m *p);
+
 /*
  * Free a dead domain's memory and tables a piece at a time: true if there is
  * more to do. After the last call only p2m_init makes it usable.

@@ -74,9 +74,15 @@ static void entry_remove(struct fdb *t, uint16_t *link)
 	generation_bump(t);
 }
 
+/* `now` was read before the lock was taken: it may be a little behind `seen`. */
+static uint32_t entry_age(const struct fdb_entry *e, uint32_t now)
+{
+	return now > e->seen ? now - e->seen : 0;
+}
+
 static bool entry_expired(const struct fdb_entry *e, uint32_t now)
 {
-	return e->seen != FDB_STATIC && now - e->seen > FDB_AGE_S;
+	return e->seen != FDB_STATIC && entry_age(e, now) > FDB_AGE_S;
 }
 
 static int entry_add(struct fdb *t, uint64_t key, struct net_port *p, uint32_t seen)
@@ -231,7 +237,7 @@ bool fdb_next(struct fdb *t, unsigned int *at, uint32_t now, struct fdb_row *out
 		out->key = e->key;
 		out->port = e->port->id;
 		out->is_static = e->seen == FDB_STATIC;
-		out->age = out->is_static ? 0 : now - e->seen;
+		out->age = out->is_static ? 0 : entry_age(e, now);
 		found = true;
 	}
 	spin_unlock(&t->lock);

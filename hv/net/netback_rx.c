@@ -496,6 +496,16 @@ static bool takes_gso(const struct netback_queue *q, const struct net_frame *f)
 	return !f->tagged && (q->rx_features & need) == need;
 }
 
+/*
+ * How many buffers to wait for if the segments of a frame take `all`. TCP copes
+ * if the last few are lost; more than the receiver ever keeps posted would not
+ * come, and then one that is not stalled would be waited for without end.
+ */
+static uint32_t segments_need(const struct netback_queue *q, uint32_t all)
+{
+	return MIN(MIN(all, NETIF_RING_SIZE / 2), MAX(q->rx_posted, NETBACK_PROGRESS));
+}
+
 /* The frame without GSO: as segments, as many as there is room for. */
 static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct net_batch *b,
 					      struct net_frame *f, bool may_wait)
@@ -504,6 +514,7 @@ static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct ne
 	struct net_frame segment;
 	enum net_verdict verdict;
 	uint32_t slots;
+	uint32_t all;
 
 	if (offload_segments_init(&s, f) != 0) {
 		return count_drop(q, NET_DROP_RX_OFFLOAD);
@@ -512,9 +523,11 @@ static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct ne
 	if (slots > 1 && !(q->rx_features & NETBACK_SG)) {
 		return count_drop(q, NET_DROP_RX_SIZE);
 	}
-	/* TCP copes if the last few are lost; waiting for more than a ring would not end. */
-	verdict = reserve(q, b, MIN(offload_segments_count(&s) * slots, NETIF_RING_SIZE / 2),
-			  may_wait);
+	all = offload_segments_count(&s) * slots;
+	if (q->rx_prod - q->rx_cons < all && !prod_update(q)) {
+		return count_drop(q, NET_DROP_DOWN);
+	}
+	verdict = reserve(q, b, segments_need(q, all), may_wait);
 	if (verdict != NET_SENT) {
 		return verdict;
 	}

@@ -107,6 +107,7 @@ static void vcpus_free(struct domain *d)
 }
 
 static void teardown_fn(struct work *w);
+static void crash_fn(struct work *w);
 
 static int id_reserve(struct domain *d, unsigned int id)
 {
@@ -151,6 +152,7 @@ static int domain_init(struct domain *d, const char *name, unsigned int vcpu_cou
 	atomic_store_explicit(&d->refs, 1, memory_order_relaxed);
 	atomic_store_explicit(&d->state, DOMAIN_BUILDING, memory_order_relaxed);
 	work_init(&d->teardown, teardown_fn);
+	work_init(&d->crash, crash_fn);
 	str_copy(d->name, name, sizeof(d->name));
 	d->vcpu_count = vcpu_count;
 	err = p2m_init(&d->p2m, &d->arch);
@@ -376,4 +378,22 @@ void domain_crash(struct domain *d, const char *why)
 	atomic_fetch_add_explicit(&d->stats.misuse, 1, memory_order_relaxed);
 	log_warn("vm", "%s (d%u): %s", d->name, d->id, why);
 	domain_shutdown(d, SHUTDOWN_CRASH);
+}
+
+static void crash_fn(struct work *w)
+{
+	struct domain *d = container_of(w, struct domain, crash);
+
+	domain_crash(d, atomic_load_explicit(&d->crash_why, memory_order_relaxed));
+	domain_put(d);
+}
+
+void domain_crash_soon(struct domain *d, const char *why)
+{
+	const char *none = NULL;
+
+	if (atomic_compare_exchange_strong_explicit(&d->crash_why, &none, why,
+						    memory_order_relaxed, memory_order_relaxed)) {
+		work_queue(&domain_get(d)->crash);
+	}
 }

@@ -120,6 +120,8 @@ struct domain {
 	struct vm *vm;			/* what it was made from */
 
 	struct domain_stats stats;
+	struct work crash;		/* domain_crash_soon() */
+	_Atomic(const char *) crash_why;
 	struct work teardown;
 	unsigned int teardown_next;	/* ops still to do, from the last */
 	uint64_t started_ns;		/* arch_now() of domain_start() */
@@ -161,6 +163,12 @@ void domain_shutdown(struct domain *d, enum shutdown_reason reason);
 
 /* As domain_shutdown(SHUTDOWN_CRASH) for misuse; logs the reason. */
 void domain_crash(struct domain *d, const char *why);
+
+/*
+ * The same as deferred work of this CPU, for where locks are held or that happen
+ * often: only the first counts. `why` is a constant text.
+ */
+void domain_crash_soon(struct domain *d, const char *why);
 
 /* Call `fn` for each domain; it must not block or change the list. */
 void domain_for_each(void (*fn)(struct domain *d, void *ctx), void *ctx);

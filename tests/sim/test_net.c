@@ -632,6 +632,41 @@ static void test_segments_room(void **state)
 	(void)state;
 }
 
+/*
+ * A receiver that always has some buffers, but never enough for all segments
+ * of a frame, holds the sender up no longer than one that has none.
+ */
+static void test_segments_wait(void **state)
+{
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct netfront *b = nf_start(2, &(struct nf_options){ .no_gso = true, .post = 40 });
+	struct netfront *c = nf_start(3, &linux_defaults);
+	struct frame_make m = from_to(1, 2);
+
+	m.udp = false;
+	m.payload = 50 * 1000;
+	m.blank = true;
+	for (unsigned int i = 0; i < 3; i++) {
+		nf_queue_frame(a, text, (uint32_t)frame_write(text, &m), &(struct nf_send){
+			.flags = NETIF_TXF_CSUM_BLANK, .mss = 1000, .gso = NET_GSO_TCPV4,
+		});
+		nf_kick(a, 0);
+		send_udp(a, 1, 3, 18);
+		host_advance(11000000);
+		nf_collect(a, 0);
+		assert_int_equal(nf_tx_room(a, 0), NETIF_RING_SIZE);
+		assert_int_equal(nf_poll(c), 1);
+		nf_forget(c);
+		assert_int_equal(nf_poll_queue(b, 0, 1000), 40);
+		nf_forget(b);
+		nf_post(b, 0, 40);
+	}
+	nf_free(a);
+	nf_free(b);
+	nf_free(c);
+	(void)state;
+}
+
 static void test_too_long(void **state)
 {
 	struct netfront *a = nf_start(1, &linux_defaults);
@@ -1187,7 +1222,8 @@ int main(void)
 		IDLE(test_back_pressure), IDLE(test_stall), IDLE(test_trickle),
 		IDLE(test_slow_receiver), IDLE(test_waiters), IDLE(test_flood_full),
 		IDLE(test_no_rx_notify), IDLE(test_finish_checksum), IDLE(test_segments),
-		IDLE(test_segments_room), IDLE(test_too_long), IDLE(test_vlan), IDLE(test_merge),
+		IDLE(test_segments_room), IDLE(test_segments_wait), IDLE(test_too_long),
+		IDLE(test_vlan), IDLE(test_merge),
 		IDLE(test_merge_limit), IDLE(test_merge_refused), IDLE(test_merge_not_taken),
 		IDLE(test_merge_few_buffers), IDLE(test_merge_bad_grant), BUSY(test_polling), BUSY(test_backlog),
 		IDLE(test_reload), IDLE(test_not_connected), IDLE(test_early_frames),

@@ -89,6 +89,26 @@ static void test_ageing(void **state)
 }
 
 /* Expired entries go although nobody asks for them. */
+/* Another CPU read the clock just before the second in which it was learned. */
+static void test_seen_ahead(void **state)
+{
+	struct fdb *t = make();
+	struct net_port a = port_with_limit(8);
+	struct fdb_row row;
+	unsigned int at = 0;
+
+	assert_true(fdb_learn(t, 1, &a, 100));
+	assert_ptr_equal(look(t, 1, 99), &a);
+	for (unsigned int s = 0; s < FDB_BUCKETS; s++) {
+		(void)look(t, 2, 98 + s % 2);
+	}
+	assert_ptr_equal(look(t, 1, 99), &a);
+	assert_true(fdb_next(t, &at, 99, &row));
+	assert_int_equal(row.age, 0);
+	heap_free(t);
+	(void)state;
+}
+
 static void test_sweep(void **state)
 {
 	struct fdb *t = make();
@@ -218,5 +238,5 @@ static void test_model(void **state)
 }
 
 UNIT_MAIN(UNIT_TEST(test_learn_and_find), UNIT_TEST(test_move), UNIT_TEST(test_ageing),
-	  UNIT_TEST(test_sweep), UNIT_TEST(test_port_limit), UNIT_TEST(test_total_limit),
+	  UNIT_TEST(test_seen_ahead), UNIT_TEST(test_sweep), UNIT_TEST(test_port_limit), UNIT_TEST(test_total_limit),
 	  UNIT_TEST(test_static), UNIT_TEST(test_model))
