@@ -149,10 +149,13 @@ class Archive:
         data = read(source)
         self.file(path, data, 0o755)
         for name in needed_libraries(data):
-            folder = "lib" if name.startswith("ld-linux") else \
-                "lib/aarch64-linux-gnu"
-            if f"{folder}/{name}" not in self.entries:
-                self.program(f"{folder}/{name}", self.find_library(name))
+            self.library(name)
+
+    def library(self, name):
+        folder = "lib" if name.startswith("ld-linux") else \
+            "lib/aarch64-linux-gnu"
+        if f"{folder}/{name}" not in self.entries:
+            self.program(f"{folder}/{name}", self.find_library(name))
 
     @staticmethod
     def find_library(name):

@@ -22,6 +22,13 @@
 #define CPU_TIMER	0x08U	/* the alarm went off */
 #define CPU_QUIESCE	0x10U	/* somebody waits for this CPU to pass */
 
+/*
+ * After so much deferred work in a row the CPU rests from it: it goes on
+ * with its guest for this long, or, if it has none, takes interrupts.
+ */
+#define CPU_WORK_NS	500000ULL
+#define CPU_REST_NS	500000ULL
+
 struct sched_unit;
 
 struct cpu {

@@ -26,10 +26,10 @@ enum lock_rank {
 	LOCK_NET_FDB,
 	LOCK_NET_RX,		/* a vif queue, frames to the guest */
 	LOCK_CONSOLE,		/* a PV console's rings */
-	LOCK_EVTCHN,		/* a domain's event-channel table */
+	LOCK_EVTCHN,		/* all event channels' bindings */
 	LOCK_GRANT,		/* a domain's grant table */
 	LOCK_P2M,		/* a domain's stage-2 tables */
-	LOCK_VIRQ,		/* a vCPU's or domain's virtual interrupts */
+	LOCK_VIRQ,		/* hardware tags of domains */
 	LOCK_RANDOM,
 	LOCK_HEAP,
 	LOCK_FRAME,

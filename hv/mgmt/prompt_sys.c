@@ -67,26 +67,6 @@ static bool cmd_memory(struct prompt_call *c)
 	return false;
 }
 
-/* Sums over the domains there are. */
-struct sums {
-	unsigned long long events, upcalls, misuse;
-	unsigned long long exits[EXIT_KINDS];
-};
-
-static void add_counts(struct domain *d, void *ctx)
-{
-	struct sums *s = ctx;
-
-	s->events += atomic_load_explicit(&d->stats.events_sent, memory_order_relaxed);
-	s->upcalls += atomic_load_explicit(&d->stats.upcalls, memory_order_relaxed);
-	s->misuse += atomic_load_explicit(&d->stats.misuse, memory_order_relaxed);
-	for (unsigned int i = 0; i < d->vcpu_count; i++) {
-		for (unsigned int k = 0; k < EXIT_KINDS && d->vcpus[i] != NULL; k++) {
-			s->exits[k] += d->vcpus[i]->exits[k];
-		}
-	}
-}
-
 static void print_count(const char *name, unsigned long long n)
 {
 	if (n != 0) {
@@ -100,13 +80,13 @@ static void print_guests(void)
 		"exits_hypercall", "exits_irq", "exits_wait", "exits_mmio",
 		"exits_sysreg", "exits_firmware", "exits_other",
 	};
-	struct sums s = { .events = 0 };
+	struct domain_totals s;
 
-	domain_for_each(add_counts, &s);
+	domain_totals(&s);
 	for (unsigned int k = 0; k < EXIT_KINDS; k++) {
 		print_count(kinds[k], s.exits[k]);
 	}
-	print_count("events_from_guests", s.events);
+	print_count("events_from_guests", s.events_sent);
 	print_count("upcalls", s.upcalls);
 	print_count("misuse", s.misuse);
 	for (unsigned int nr = 0; nr < HC_MAX; nr++) {

@@ -14,9 +14,23 @@
 #ifndef NET_MERGE_H
 #define NET_MERGE_H
 
+#include "lib/bytes.h"
+#include "net/eth.h"
 #include "net/frame.h"
 
 #define MERGE_PAYLOAD_MIN 256U	/* smaller ones are not worth it */
+
+/* TCP over IPv4 or IPv6 without extension headers. */
+static inline bool merge_is_tcp(const struct net_frame *f)
+{
+	uint16_t type = get_be16(f->head + ETH_TYPE_AT);
+
+	if (f->head_len < ETH_HLEN + 20) {
+		return false;
+	}
+	return (type == ETH_IPV4 && f->head[ETH_HLEN + 9] == IP_TCP) ||
+	       (type == ETH_IPV6 && f->head[ETH_HLEN + 6] == IP_TCP);
+}
 
 /* What of a segment decides whether the next one continues it. */
 struct merge_key {
@@ -47,7 +61,7 @@ struct net_merge {
 };
 
 /*
- * Whether a frame is a plain TCP segment with payload that may begin or
+ * Whether a TCP frame is a plain segment with payload that may begin or
  * continue a merged frame; fills *key.
  */
 bool merge_parse(const struct net_frame *f, struct merge_key *key);

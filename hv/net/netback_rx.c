@@ -463,7 +463,7 @@ static inline bool takes_merged(const struct netback_queue *q, bool ipv6)
 static enum net_verdict put_or_merge(struct netback_queue *q, const struct net_frame *f)
 {
 	struct merge_key key;
-	bool segment = merge_parse(f, &key) && takes_merged(q, key.ipv6);
+	bool segment = merge_is_tcp(f) && merge_parse(f, &key) && takes_merged(q, key.ipv6);
 	enum net_verdict verdict;
 
 	if (segment && q->merge.open && merge_continues(&q->merge, f, &key) &&
@@ -586,8 +586,8 @@ enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct
 	} else if (unlikely(slots > 1 && !(q->rx_features & NETBACK_SG))) {
 		return count_drop(q, NET_DROP_RX_SIZE);
 	}
-	/* What has segments to be made of it is TCP, which paces itself. */
-	if (unlikely(backlog(q) >= NETBACK_BACKLOG) && may_wait && f->gso == NET_GSO_NONE &&
+	/* TCP paces itself. */
+	if (unlikely(backlog(q) >= NETBACK_BACKLOG) && may_wait && !merge_is_tcp(f) &&
 	    receiver_is_behind(q, b)) {
 		return NET_WAIT;
 	}

@@ -65,8 +65,36 @@ static int vcpu_create(struct domain *d, unsigned int id)
 	return 0;
 }
 
+static struct domain_totals gone;	/* of ended domains; under list_lock */
+
+static void add_counts(struct domain *d, void *ctx)
+{
+	struct domain_totals *t = ctx;
+
+	t->hypercalls += atomic_load_explicit(&d->stats.hypercalls, memory_order_relaxed);
+	t->events_sent += atomic_load_explicit(&d->stats.events_sent, memory_order_relaxed);
+	t->upcalls += atomic_load_explicit(&d->stats.upcalls, memory_order_relaxed);
+	t->misuse += atomic_load_explicit(&d->stats.misuse, memory_order_relaxed);
+	for (unsigned int i = 0; i < d->vcpu_count; i++) {
+		for (unsigned int k = 0; k < EXIT_KINDS && d->vcpus[i] != NULL; k++) {
+			t->exits[k] += d->vcpus[i]->exits[k];
+		}
+	}
+}
+
+void domain_totals(struct domain_totals *out)
+{
+	spin_lock(&list_lock);
+	*out = gone;
+	spin_unlock(&list_lock);
+	domain_for_each(add_counts, out);
+}
+
 static void vcpus_free(struct domain *d)
 {
+	spin_lock(&list_lock);
+	add_counts(d, &gone);
+	spin_unlock(&list_lock);
 	for (unsigned int i = 0; i < d->vcpu_count; i++) {
 		struct vcpu *v = d->vcpus[i];
 

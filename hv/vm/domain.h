@@ -44,6 +44,15 @@ struct domain_stats {
 	_Atomic uint64_t misuse;	/* wrong use of an interface */
 };
 
+/* Sums of the above, for domains that are gone; see domain_totals(). */
+struct domain_totals {
+	uint64_t hypercalls;
+	uint64_t events_sent;
+	uint64_t upcalls;
+	uint64_t misuse;
+	uint64_t exits[8];		/* by enum exit_kind */
+};
+
 struct vcpu {
 	struct arch_vcpu arch;		/* first: see arch/vcpu.h */
 	struct sched_unit sched;
@@ -173,6 +182,9 @@ void domain_register_ops(const struct domain_ops *ops);
  * No lock held.
  */
 extern void (*vcpu_switch_hook)(struct vcpu *v);
+
+/* Sums over all domains since the boot, ended ones too. */
+void domain_totals(struct domain_totals *out);
 
 /* No vCPU of `d` runs or will run again. */
 bool domain_is_stopped(struct domain *d);

@@ -119,7 +119,7 @@ static void disconnect(struct xenbus_device *dev)
 	if (dev->connected) {
 		dev->connected = false;
 		dev->driver->disconnect(dev);
-		log_info("xenbus", "%s: disconnected", dev->front_path);
+		log_guest(dev->domid, "%s %u disconnected", dev->driver->type, dev->devid);
 	}
 }
 
@@ -148,7 +148,7 @@ static void connect(struct xenbus_device *dev)
 	}
 	dev->connected = true;
 	set_state(dev, XENBUS_CONNECTED);
-	log_info("xenbus", "%s: connected", dev->front_path);
+	log_guest(dev->domid, "%s %u connected", dev->driver->type, dev->devid);
 }
 
 /* Where the frontend is; Unknown if there is none or it says nonsense. */

@@ -66,8 +66,9 @@ class Vms:
                ramdisk="demo.cpio.gz", extra="", **more):
         """Write NAME.cfg. The guest has a network if it has an ip."""
         lines = [f'name = "{name}"', f"memory = {memory}", f"vcpus = {vcpus}",
-                 f'kernel = "{os.path.join(GUESTS, kernel)}"',
-                 f'ramdisk = "{os.path.join(GUESTS, ramdisk)}"']
+                 f'kernel = "{os.path.join(GUESTS, kernel)}"']
+        if ramdisk:
+            lines.append(f'ramdisk = "{os.path.join(GUESTS, ramdisk)}"')
         arguments = "console=hvc0"
         if ip:
             arguments += f" mv.ip={ip}/24"

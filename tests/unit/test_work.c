@@ -4,6 +4,7 @@
  */
 #include "unit/unit.h"
 
+#include "kern/quiesce.h"
 #include "kern/work.h"
 #include "vm/domain.h"
 
@@ -147,6 +148,200 @@ static void test_late_work_ends_a_long_stay_in_the_guest(void **state)
 	assert_int_equal(order, 1);
 }
 
+static void queue_b_late(struct work *w)
+{
+	note(w);
+	work_queue_late(&b.work);
+}
+
+/* One exit because of its alarm, and nothing else. */
+static void alarm_exit(void)
+{
+	assert_true(host_alarm(0) <= arch_now() + WORK_LATE_NS);
+	host_time_skip(WORK_LATE_NS);
+	host_poll_alarm();
+	host_exit();
+}
+
+/* Queued in the exit path, it is still in the way of one exit. */
+static void test_late_work_of_work_needs_no_other_exit(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+
+	host_load(d->vcpus[0]);
+	work_init(&a.work, queue_b_late);
+	work_queue(&a.work);
+	host_exit();
+	assert_int_equal(order, 1);
+	alarm_exit();
+	alarm_exit();
+	assert_int_equal(order, 12);
+}
+
+static void late_again(struct work *w)
+{
+	note(w);
+	if (a.runs < 5) {
+		work_queue_late(w);
+	}
+}
+
+/* What queues itself on the exit that the alarm made gets another one. */
+static void test_late_work_that_repeats_needs_no_other_exit(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+
+	host_load(d->vcpus[0]);
+	work_init(&a.work, late_again);
+	work_queue_late(&a.work);
+	host_exit();
+	for (unsigned int i = 0; i < 5; i++) {
+		assert_int_equal(a.runs, i);
+		alarm_exit();
+	}
+	assert_int_equal(a.runs, 5);
+}
+
+static unsigned int stop_at;
+static struct timer *watched;
+
+static void go_on_long(struct work *w)
+{
+	note(w);
+	host_time_skip(CPU_WORK_NS / 10);
+	if (a.runs < stop_at && (watched == NULL || timer_is_set(watched))) {
+		work_queue(w);
+	}
+}
+
+/* Work without end leaves the guest a share of the CPU. */
+static void test_endless_work_lets_the_guest_run(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+	unsigned int runs;
+
+	stop_at = 10000;
+	watched = NULL;
+	host_load(d->vcpus[0]);
+	work_init(&a.work, go_on_long);
+	work_queue(&a.work);
+	cpu_resume();
+	assert_ptr_equal(this_cpu()->current, &d->vcpus[0]->sched);
+	runs = a.runs;
+	assert_in_range(runs, 5, 20);
+	/* The guest's own exits don't take it away again .. */
+	for (unsigned int i = 0; i < 5; i++) {
+		host_time_skip(CPU_REST_NS / 10);
+		cpu_resume();
+		assert_int_equal(a.runs, runs);
+	}
+	/* .. but at its end the work goes on. */
+	assert_true(host_alarm(0) <= arch_now() + CPU_REST_NS);
+	host_time_skip(CPU_REST_NS);
+	host_poll_alarm();
+	cpu_resume();
+	assert_in_range(a.runs, runs + 5, runs + 20);
+	stop_at = 0;
+	host_time_skip(CPU_REST_NS);
+	host_run();
+}
+
+static void timer_none(struct timer *t)
+{
+	(void)t;
+}
+
+/* Nor do timers wait for its end, with a guest or without. */
+static void endless_work_and_timer(void)
+{
+	static struct timer t;
+
+	timer_init(&t, timer_none);
+	stop_at = 10000;
+	watched = &t;
+	timer_set(&t, arch_now() + 3 * CPU_WORK_NS);
+	work_init(&a.work, go_on_long);
+	work_queue(&a.work);
+	while (timer_is_set(&t) && a.runs < stop_at) {
+		host_poll_alarm();
+		cpu_resume();
+		host_time_skip(CPU_REST_NS / 2);
+	}
+	assert_in_range(a.runs, 10, 50);
+	host_time_skip(CPU_REST_NS);
+	host_run();
+}
+
+static void wake_vcpu(struct timer *t)
+{
+	struct domain *d = domain_find(1);
+
+	(void)t;
+	sched_wake(&d->vcpus[0]->sched);
+}
+
+static void test_endless_work_and_timers(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+
+	host_load(d->vcpus[0]);
+	endless_work_and_timer();
+}
+
+/* A vCPU that sleeps on a CPU with endless work is woken by its timer. */
+static void test_endless_work_on_an_idle_cpu(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+	static struct timer t;
+
+	host_load(d->vcpus[0]);
+	upcall_wait(&d->vcpus[0]->arch);
+	host_run();
+	assert_null(this_cpu()->current);
+	stop_at = 1000;
+	watched = NULL;
+	timer_init(&t, wake_vcpu);
+	timer_set(&t, arch_now() + 3 * CPU_WORK_NS);
+	work_init(&a.work, go_on_long);
+	work_queue(&a.work);
+	cpu_resume();
+	assert_ptr_equal(this_cpu()->current, &d->vcpus[0]->sched);
+	assert_in_range(a.runs, 10, 100);
+	stop_at = 0;
+	host_time_skip(CPU_REST_NS);
+	host_run();
+}
+
+static void quiesce_again(struct quiesce *q);
+static struct quiesce waits_for_late = { .fn = quiesce_again };
+
+static void quiesce_again(struct quiesce *q)
+{
+	host_time_skip(CPU_WORK_NS / 10);
+	a.runs++;
+	/* As a queue of a vif waits for its work to have run. */
+	if (atomic_load(&b.work.queued) != 0 && a.runs < 1000) {
+		quiesce_call(q, quiesce_again);
+	}
+}
+
+/* Waiting for late work by quiescence ends, with a single CPU too. */
+static void test_quiescence_can_wait_for_late_work(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+
+	host_load(d->vcpus[0]);
+	work_queue_late(&b.work);
+	quiesce_call(&waits_for_late, quiesce_again);
+	for (unsigned int i = 0; i < 5; i++) {
+		cpu_resume();
+		host_time_skip(MAX(WORK_LATE_NS, CPU_REST_NS));
+		host_poll_alarm();
+	}
+	assert_int_equal(b.runs, 1);
+	assert_in_range(a.runs, 1, 100);
+}
+
 static void test_late_work_runs_before_sleep(void **state)
 {
 	assert_null(this_cpu()->current);
@@ -167,5 +362,11 @@ UNIT_MAIN(
 	WORK_TEST(test_runs_on_the_cpu_that_queued),
 	WORK_TEST(test_late_work_waits_for_the_next_exit),
 	WORK_TEST(test_late_work_ends_a_long_stay_in_the_guest),
+	WORK_TEST(test_late_work_of_work_needs_no_other_exit),
+	WORK_TEST(test_late_work_that_repeats_needs_no_other_exit),
 	WORK_TEST(test_late_work_runs_before_sleep),
+	WORK_TEST(test_endless_work_lets_the_guest_run),
+	WORK_TEST(test_endless_work_and_timers),
+	WORK_TEST(test_endless_work_on_an_idle_cpu),
+	WORK_TEST(test_quiescence_can_wait_for_late_work),
 )

@@ -179,6 +179,7 @@ static void cpu_own_registers(unsigned int id)
 void cpu_hw_init(void)
 {
 	sysreg_cpu_init();
+	vcpu_cpu_init();
 	if (gic_cpu_init() != 0) {
 		panic("CPU %u has no GIC redistributor", this_cpu()->id);
 	}

@@ -21,6 +21,7 @@
 
 #define SGI_KICK	0U
 #define SGI_STOP	1U		/* after a panic */
+#define IRQ_BATCH	16U		/* then what they are about is seen to */
 
 #define PSCI_SYSTEM_OFF	  0x84000008U
 #define PSCI_SYSTEM_RESET 0x84000009U
@@ -68,9 +69,12 @@ static void irq_one(uint32_t irq, struct arch_vcpu *v)
 
 void irq_handle(struct arch_vcpu *v)
 {
-	uint32_t irq;
+	for (unsigned int i = 0; i < IRQ_BATCH; i++) {
+		uint32_t irq = gic_ack();
 
-	while ((irq = gic_ack()) < GIC_SPURIOUS) {
+		if (irq >= GIC_SPURIOUS) {
+			break;
+		}
 		irq_one(irq, v);
 	}
 }

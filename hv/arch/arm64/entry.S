@@ -45,8 +45,7 @@
 .endm
 
 /* An exception in the hypervisor itself is the end of it. */
-.macro	vector_fatal kind
-	.balign	128
+.macro	fatal kind
 	// The stack may be what failed: take the emergency stack. The guest's
 	// SP_EL0 is lost, but so is everything.
 	msr	sp_el0, x0
@@ -63,6 +62,11 @@
 	add	sp, sp, x0
 	mrs	x0, sp_el0
 	b	fatal_\kind
+.endm
+
+.macro	vector_fatal kind
+	.balign	128
+	fatal	\kind
 .endm
 
 	.text
@@ -148,7 +152,7 @@ serror_el2:
 	eret
 	dsb	nsh
 	isb
-1:	vector_fatal 7
+1:	fatal	7
 
 /* Enter the vCPU in this_cpu()->frame for the first time on this CPU. */
 	.global	guest_enter

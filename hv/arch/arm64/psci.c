@@ -61,14 +61,15 @@ static int64_t cpu_on(struct arch_vcpu *v, bool wide)
 	}
 }
 
-static int64_t affinity_info(struct arch_vcpu *v)
+static int64_t affinity_info(struct arch_vcpu *v, bool wide)
 {
+	uint64_t mask = wide ? UINT64_MAX : UINT32_MAX;
 	int on;
 
-	if (v->x[2] != 0) {
+	if ((v->x[2] & mask) != 0) {
 		return RET_INVALID;	/* groups of CPUs: not offered since PSCI 1.0 */
 	}
-	on = upcall_vcpu_is_on(v, vcpu_by_mpidr(v->x[1]));
+	on = upcall_vcpu_is_on(v, vcpu_by_mpidr(v->x[1] & mask));
 	return on < 0 ? RET_INVALID : !on;
 }
 
@@ -96,12 +97,15 @@ static int64_t workaround_answer[2] = { RET_NOT_SUPPORTED, RET_NOT_SUPPORTED };
 
 void psci_init(void)
 {
+	/* Answers of the 32-bit convention are in the lower half. */
 	if (machine.psci == BOOT_PSCI_NONE ||
-	    firmware_call(PSCI_FEATURES, SMCCC_VERSION, 0, 0) < 0) {
+	    (int32_t)firmware_call(PSCI_FEATURES, SMCCC_VERSION, 0, 0) < 0) {
 		return;
 	}
-	workaround_answer[0] = firmware_call(SMCCC_ARCH_FEATURES, SMCCC_WORKAROUND_1, 0, 0);
-	workaround_answer[1] = firmware_call(SMCCC_ARCH_FEATURES, SMCCC_WORKAROUND_3, 0, 0);
+	workaround_answer[0] =
+		(int32_t)firmware_call(SMCCC_ARCH_FEATURES, SMCCC_WORKAROUND_1, 0, 0);
+	workaround_answer[1] =
+		(int32_t)firmware_call(SMCCC_ARCH_FEATURES, SMCCC_WORKAROUND_3, 0, 0);
 }
 
 static int64_t arch_features(uint32_t fn)
@@ -150,7 +154,7 @@ void psci_call(struct arch_vcpu *v)
 		ret = cpu_on(v, wide);
 		break;
 	case PSCI_AFFINITY_INFO:
-		ret = affinity_info(v);
+		ret = affinity_info(v, wide);
 		break;
 	case PSCI_MIGRATE_INFO_TYPE:
 		ret = 2;		/* no Trusted OS to migrate */

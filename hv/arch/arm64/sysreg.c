@@ -26,8 +26,10 @@
 struct id_filter {
 	uint32_t reg;
 	uint64_t keep;
-	uint8_t cap_shift;		/* a field with a greatest value */
-	uint8_t cap_value;		/* 0: no such field */
+	struct {
+		uint8_t shift;		/* a field with a greatest value */
+		uint8_t value;		/* 0: no such field */
+	} cap[2];
 };
 
 #define ID(crm, op2)	SYS(3U, 0U, 0U, crm, op2)
@@ -45,13 +47,16 @@ static const struct id_filter id_filters[] = {
 	{ ID(3U, 0U), UINT32_MAX }, { ID(3U, 1U), UINT32_MAX },	/* MVFR0, 1 */
 	{ ID(3U, 2U), UINT32_MAX },				/* MVFR2 */
 	{ ID(3U, 4U), FIELD(4) | FIELD(0) },			/* ID_PFR2: SSBS, CSV3 */
-	/* ID_AA64PFR0_EL1: EL0, EL1 (AArch64 only), FP, SIMD, GIC, DIT, CSV2, CSV3. */
+	/*
+	 * ID_AA64PFR0_EL1: EL0, EL1 (AArch64 only), FP, SIMD, GIC, DIT, CSV2 (without
+	 * SCXTNUM), CSV3.
+	 */
 	{ ID(4U, 0U), FIELD(0) | FIELD(4) | FIELD(16) | FIELD(20) | FIELD(24) |
-	  FIELD(48) | FIELD(56) | FIELD(60), 4, 1 },
+	  FIELD(48) | FIELD(56) | FIELD(60), { { 4, 1 }, { 56, 1 } } },
 	/* ID_AA64PFR1_EL1: BT, SSBS. */
 	{ ID(4U, 1U), FIELD(0) | FIELD(4) },
 	/* ID_AA64DFR0_EL1: debug version, breakpoints, watchpoints. */
-	{ ID(5U, 0U), FIELD(0) | FIELD(12) | FIELD(20) | FIELD(28), 0, 6 },
+	{ ID(5U, 0U), FIELD(0) | FIELD(12) | FIELD(20) | FIELD(28), { { 0, 6 } } },
 	/* ID_AA64ISAR0_EL1: all but TME. */
 	{ ID(6U, 0U), ~FIELD(24) },
 	/* ID_AA64ISAR1_EL1: all but pointer authentication, XS, LS64. */
@@ -60,9 +65,9 @@ static const struct id_filter id_filters[] = {
 	{ ID(6U, 2U), FIELD(4) | FIELD(20) },
 	/* ID_AA64MMFR0_EL1: PARange, ASID, endianness, granules. */
 	{ ID(7U, 0U), FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16) | FIELD(20) |
-	  FIELD(24) | FIELD(28), 0, 2 },
-	/* ID_AA64MMFR1_EL1: HAFDBS, HPDS, PAN, ETS, nTLBPA. */
-	{ ID(7U, 1U), FIELD(0) | FIELD(12) | FIELD(20) | FIELD(36) | FIELD(48) },
+	  FIELD(24) | FIELD(28), { { 0, 2 } } },
+	/* ID_AA64MMFR1_EL1: HAFDBS (without TCR2), HPDS, PAN, ETS, nTLBPA. */
+	{ ID(7U, 1U), FIELD(0) | FIELD(12) | FIELD(20) | FIELD(36) | FIELD(48), { { 0, 2 } } },
 	/* ID_AA64MMFR2_EL1: CnP, UAO, LSM, VARange, CCIDX, ST, AT, TTL, BBM, E0PD. */
 	{ ID(7U, 2U), FIELD(0) | FIELD(4) | FIELD(8) | FIELD(16) | FIELD(20) | FIELD(28) |
 	  FIELD(32) | FIELD(48) | FIELD(52) | FIELD(60) },
@@ -87,19 +92,26 @@ static uint64_t id_read(uint32_t reg)
 	}
 }
 
+static uint64_t id_capped(const struct id_filter *f, uint64_t v)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(f->cap) && f->cap[i].value != 0; i++) {
+		unsigned int shift = f->cap[i].shift;
+
+		if (((v >> shift) & 0xf) > f->cap[i].value) {
+			v &= ~FIELD(shift);
+			v |= (uint64_t)f->cap[i].value << shift;
+		}
+	}
+	return v;
+}
+
 static uint64_t id_filtered(uint32_t reg)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(id_filters); i++) {
 		const struct id_filter *f = &id_filters[i];
 
 		if (f->reg == reg) {
-			uint64_t v = id_read(reg) & f->keep;
-
-			if (f->cap_value != 0 && ((v >> f->cap_shift) & 0xf) > f->cap_value) {
-				v &= ~FIELD(f->cap_shift);
-				v |= (uint64_t)f->cap_value << f->cap_shift;
-			}
-			return v;
+			return id_capped(f, id_read(reg) & f->keep);
 		}
 	}
 	return 0;
@@ -222,6 +234,8 @@ void sysreg_trap(struct arch_vcpu *v, uint64_t esr)
 #define HCR_TACR	(1ULL << 21)
 #define HCR_TSW		(1ULL << 22)
 #define HCR_RW		(1ULL << 31)
+#define HCR_TLOR	(1ULL << 35)
+#define HCR_TERR	(1ULL << 36)
 
 #define HCR_GUEST (HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | \
 		   HCR_BSU_IS | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | \
@@ -229,24 +243,77 @@ void sysreg_trap(struct arch_vcpu *v, uint64_t esr)
 
 /* MDCR_EL2: trap debug ROM, OS, and debug registers, and the PMU. */
 #define MDCR_TRAPS	((1ULL << 11) | (1ULL << 10) | (1ULL << 9) | (1ULL << 6) | (1ULL << 5))
+#define MDCR_TPMS	(1ULL << 14)
+#define MDCR_TTRF	(1ULL << 19)
 #define CPTR_RES1	0x33ffULL	/* with the traps of SVE and SME */
 #define CPTR_TTA	(1ULL << 20)
+#define CPTR_TAM	(1ULL << 30)
 
 /* VTCR_EL2: 40 bits, from level 1, write-back, inner shareable, 4 KiB. */
 #define VTCR_VALUE	((1ULL << 31) | (3ULL << 12) | (1ULL << 10) | (1ULL << 8) | \
 			 (1ULL << 6) | 24)
 
+static unsigned int id_field(uint64_t id, unsigned int shift)
+{
+	return (unsigned int)(id >> shift) & 0xf;
+}
+
+/*
+ * Traps of registers that only some CPUs have, that nobody switches, and that
+ * a guest is not told of. The bits are RES0 where there is nothing to trap.
+ */
+static void traps_set(void)
+{
+	uint64_t pfr0 = sysreg_read(id_aa64pfr0_el1);
+	uint64_t dfr0 = sysreg_read(id_aa64dfr0_el1);
+	uint64_t mmfr1 = sysreg_read(id_aa64mmfr1_el1);
+	uint64_t hcr = HCR_GUEST;
+	uint64_t mdcr = MDCR_TRAPS | (sysreg_read(mdcr_el2) & 0x1f);	/* HPMN */
+	uint64_t cptr = CPTR_RES1 | CPTR_TTA;
+
+	if (id_field(mmfr1, 16) != 0) {
+		hcr |= HCR_TLOR;	/* limited ordering regions */
+	}
+	if (id_field(pfr0, 28) != 0) {
+		hcr |= HCR_TERR;	/* error records */
+	}
+	if (id_field(dfr0, 32) != 0) {
+		mdcr |= MDCR_TPMS;	/* statistical profiling */
+	}
+	if (id_field(dfr0, 40) != 0) {
+		mdcr |= MDCR_TTRF;	/* trace filter */
+	}
+	if (id_field(pfr0, 44) != 0) {
+		cptr |= CPTR_TAM;	/* activity monitors */
+	}
+	if (id_field(mmfr1, 40) != 0) {
+		sysreg_write(s3_4_c1_c2_2, 0);	/* HCRX_EL2: nothing it would allow */
+	}
+	sysreg_write(hcr_el2, hcr);
+	sysreg_write(mdcr_el2, mdcr);
+	sysreg_write(cptr_el2, cptr);
+	sysreg_write(hstr_el2, 0);
+}
+
+/* What guests can't write because it traps, but a boot loader could. */
+static void leftovers_clear(void)
+{
+	unsigned int pmu = id_field(sysreg_read(id_aa64dfr0_el1), 8);
+
+	sysreg_write(mdscr_el1, 0);
+	if (pmu != 0 && pmu != 0xf) {
+		sysreg_write(pmuserenr_el0, 0);
+	}
+}
+
 void sysreg_cpu_init(void)
 {
 	uint64_t pa_range = sysreg_read(id_aa64mmfr0_el1) & 7;
-	uint64_t hpmn = sysreg_read(mdcr_el2) & 0x1f;
 	uint64_t midr = sysreg_read(midr_el1);
 
-	sysreg_write(hcr_el2, HCR_GUEST);
-	sysreg_write(mdcr_el2, MDCR_TRAPS | hpmn);
-	sysreg_write(cptr_el2, CPTR_RES1 | CPTR_TTA);
-	sysreg_write(hstr_el2, 0);
-	if (((sysreg_read(id_aa64mmfr0_el1) >> 56) & 0xf) != 0) {
+	traps_set();
+	leftovers_clear();
+	if (id_field(sysreg_read(id_aa64mmfr0_el1), 56) != 0) {
 		/* FEAT_FGT: no finer traps than those above (HFG*_EL2, HDFG*_EL2). */
 		sysreg_write(s3_4_c1_c1_4, 0);
 		sysreg_write(s3_4_c1_c1_5, 0);

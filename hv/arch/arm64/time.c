@@ -7,25 +7,16 @@
 #include <asm/cpu.h>
 #include <asm/gic.h>
 #include <asm/machine.h>
+#include <asm/ticks.h>
 
 #define CTL_ENABLE	1U
 
-/* Fixed point with 32 fraction bits: ns per tick and ticks per ns. */
-static uint64_t ns_per_tick;
-static uint64_t ticks_per_ns;
+static struct tick_rate rate;
 static uint64_t boot_ticks;
-
-static uint64_t scale(uint64_t v, uint64_t factor)
-{
-	return (uint64_t)(((unsigned __int128)v * factor) >> 32);
-}
 
 void time_init(void)
 {
-	uint64_t hz = sysreg_read(cntfrq_el0);
-
-	ns_per_tick = (1000000000ULL << 32) / hz;
-	ticks_per_ns = (hz << 32) / 1000000000ULL;
+	rate = tick_rate(sysreg_read(cntfrq_el0));
 	boot_ticks = sysreg_read(cntpct_el0);
 }
 
@@ -41,24 +32,26 @@ void time_cpu_init(void)
 
 uint64_t time_from_ticks(uint64_t ticks)
 {
-	return ticks <= boot_ticks ? 0 : scale(ticks - boot_ticks, ns_per_tick);
+	return ticks <= boot_ticks ? 0 : ticks_to_ns(&rate, ticks - boot_ticks);
 }
 
 uint64_t arch_now(void)
 {
 	/* The barrier keeps the read from being moved up. */
 	isb();
-	return scale(sysreg_read(cntpct_el0) - boot_ticks, ns_per_tick);
+	return ticks_to_ns(&rate, sysreg_read(cntpct_el0) - boot_ticks);
 }
 
 void arch_alarm_set(uint64_t ns)
 {
+	uint64_t now;
+
 	if (ns == UINT64_MAX) {
 		sysreg_write(cnthp_ctl_el2, 0);
 		return;
 	}
-	/* One tick more, so that it is never early. */
-	sysreg_write(cnthp_cval_el2, boot_ticks + scale(ns, ticks_per_ns) + 1);
+	now = sysreg_read(cntpct_el0) - boot_ticks;
+	sysreg_write(cnthp_cval_el2, boot_ticks + ticks_at_ns(&rate, now, ns));
 	sysreg_write(cnthp_ctl_el2, CTL_ENABLE);
 	isb();
 }

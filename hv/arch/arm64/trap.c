@@ -22,6 +22,10 @@
 #define SPSR_EL1H	0x5U
 #define SPSR_EL0T	0x0U
 #define SPSR_AARCH32	(1ULL << 4)
+#define SPSR_THUMB	(1ULL << 5)
+#define SPSR_IT		((3ULL << 25) | (0x3fULL << 10))	/* AArch32 */
+#define SPSR_SS		(1ULL << 21)				/* AArch64 */
+#define SPSR_BTYPE	(3ULL << 10)				/* AArch64 */
 #define SPSR_DAIF	(0xfULL << 6)
 #define SPSR_KEPT	((0xfULL << 28) | (1ULL << 24) | (1ULL << 22))	/* NZCV, DIT, PAN */
 
@@ -49,6 +53,24 @@ static void inject(struct arch_vcpu *v, uint64_t esr)
 		if ((sysreg_read(id_aa64mmfr1_el1) >> 20) & 0xf) {
 			v->pstate |= 1ULL << 22;
 		}
+	}
+}
+
+/* Of an IT block the next instruction's condition moves up (F5.1.9 ITAdvance). */
+static uint64_t it_advance(uint64_t spsr)
+{
+	uint64_t it = ((spsr >> 8) & 0xfc) | ((spsr >> 25) & 3);
+
+	it = (it & 7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
+	return (spsr & ~SPSR_IT) | (it & 0xfc) << 8 | (it & 3) << 25;
+}
+
+void trap_skip_state(struct arch_vcpu *v)
+{
+	if (!(v->pstate & SPSR_AARCH32)) {
+		v->pstate &= ~(SPSR_SS | SPSR_BTYPE);
+	} else if (v->pstate & SPSR_THUMB) {
+		v->pstate = it_advance(v->pstate);
 	}
 }
 
@@ -115,10 +137,28 @@ static void handle_undefined(struct arch_vcpu *v, uint64_t esr)
 	inject_undefined(v);
 }
 
-/* The guest physical address of a stage-2 abort, page from HPFAR_EL2. */
-static uint64_t fault_gpa(uint64_t far)
+#define ISS_S1PTW	(1U << 7)	/* the fault was on a walk of stage 1 */
+#define ISS_CM		(1U << 8)	/* a cache maintenance instruction */
+
+/*
+ * The guest physical address of a stage-2 abort: the page from HPFAR_EL2, which
+ * a permission fault doesn't set (D19.2.57), then from the guest's own tables.
+ * False if these have no translation any more.
+ */
+static bool fault_gpa(uint64_t esr, uint64_t far, uint64_t *gpa)
 {
-	return ((sysreg_read(hpfar_el2) >> 4) << 12) | (far & PAGE_MASK);
+	uint64_t page = (sysreg_read(hpfar_el2) >> 4) << 12;
+
+	if ((esr & 0x3c) == 0x0c && !(esr & ISS_S1PTW)) {
+		uint64_t par = GUEST_AT(s1e1r, far);
+
+		if (par & PAR_F) {
+			return false;
+		}
+		page = par & PAR_ADDR;
+	}
+	*gpa = page | (far & PAGE_MASK);
+	return true;
 }
 
 static uint64_t mmio_mask(unsigned int size)
@@ -159,16 +199,22 @@ static void handle_abort(struct arch_vcpu *v, uint64_t esr)
 {
 	bool instruction = ESR_EC(esr) == EC_IABT_LOW;
 	uint64_t far = sysreg_read(far_el2);
-	uint64_t gpa = fault_gpa(far);
+	uint64_t gpa;
 	bool valid = (esr >> 24) & 1;		/* ISV: a simple load or store */
-	bool on_walk = (esr >> 7) & 1;
 
 	upcall_exit_count(v, EXIT_MMIO);
-	if (!instruction && valid && !on_walk && mmio_access(v, esr, gpa)) {
+	if (!fault_gpa(esr, far, &gpa)) {
+		return;				/* try again */
+	}
+	if (!instruction && valid && !(esr & ISS_S1PTW) && mmio_access(v, esr, gpa)) {
 		return;
 	}
 	/* A page that is being changed just now is there on the next try. */
 	if (upcall_fault_is_transient(v, GPA(gpa), (esr >> 6) & 1, instruction)) {
+		return;
+	}
+	if (!instruction && (esr & ISS_CM) && !(esr & ISS_S1PTW)) {
+		trap_skip(v, esr);		/* nothing there has a cache line */
 		return;
 	}
 	upcall_fault(v, GPA(gpa), v->pc);

@@ -22,12 +22,16 @@
 
 #define PSTATE_START	0x3c5ULL	/* EL1h, all masked (booting.rst) */
 #define SCTLR_START	0x00c50078ULL	/* xen/arch-arm.h SCTLR_GUEST_INIT */
+/* Stage 1 of no guest: translation on, no table walks. */
+#define SCTLR_PARKED	(SCTLR_START | 1U)
+#define TCR_PARKED	((1ULL << 23) | (1ULL << 7))	/* EPD1, EPD0 */
+#define ISR_SERROR	(1ULL << 8)
 #define CNTV_ENABLE	1U
 #define CNTV_IMASK	2U
 
 static struct spinlock vmid_lock = SPINLOCK_INIT(LOCK_VIRQ);
 static uint64_t vmids[BITMAP_WORDS(VMID_COUNT)] = { 1 };	/* 0 is nobody's */
-
+static bool has_ras;
 
 static void tlb_flush_vmid(uint64_t vttbr)
 {
@@ -113,6 +117,18 @@ void arch_vcpu_reset(struct arch_vcpu *v, gpa_t entry, uint64_t arg)
 #define SYS_SAVE(name)	(s->name = sysreg_read(name))
 #define SYS_LOAD(name)	sysreg_write(name, s->name)
 
+/*
+ * Registers of two guests are loaded in part during a switch, and the tables
+ * of one that ended may be gone: nothing is to be walked then, by errata of
+ * several CPUs not even by an AT that is only speculated.
+ */
+static void stage1_park(void)
+{
+	sysreg_write(sctlr_el1, SCTLR_PARKED);
+	sysreg_write(tcr_el1, TCR_PARKED);
+	isb();
+}
+
 static void sys_save(struct vcpu_sysregs *s)
 {
 	SYS_SAVE(sp_el0); SYS_SAVE(sp_el1); SYS_SAVE(elr_el1); SYS_SAVE(spsr_el1);
@@ -124,21 +140,35 @@ static void sys_save(struct vcpu_sysregs *s)
 	SYS_SAVE(tpidr_el0); SYS_SAVE(tpidrro_el0); SYS_SAVE(tpidr_el1); SYS_SAVE(par_el1);
 	SYS_SAVE(cntkctl_el1); SYS_SAVE(cntv_ctl_el0); SYS_SAVE(cntv_cval_el0);
 	SYS_SAVE(csselr_el1);
+	if (has_ras) {
+		s->vdisr = sysreg_read(s3_4_c12_c1_1);
+	}
 	/* No interrupt for a guest that is not there. */
 	sysreg_write(cntv_ctl_el0, 0);
+	stage1_park();
+}
+
+void vcpu_cpu_init(void)
+{
+	has_ras = ((sysreg_read(id_aa64pfr0_el1) >> 28) & 0xf) != 0;
+	stage1_park();
 }
 
 static void sys_load(const struct vcpu_sysregs *s)
 {
 	SYS_LOAD(sp_el0); SYS_LOAD(sp_el1); SYS_LOAD(elr_el1); SYS_LOAD(spsr_el1);
-	SYS_LOAD(sctlr_el1); SYS_LOAD(cpacr_el1);
-	SYS_LOAD(ttbr0_el1); SYS_LOAD(ttbr1_el1); SYS_LOAD(tcr_el1);
+	SYS_LOAD(cpacr_el1); SYS_LOAD(ttbr0_el1); SYS_LOAD(ttbr1_el1);
 	SYS_LOAD(mair_el1); SYS_LOAD(amair_el1);
 	SYS_LOAD(esr_el1); SYS_LOAD(far_el1); SYS_LOAD(afsr0_el1); SYS_LOAD(afsr1_el1);
 	SYS_LOAD(vbar_el1); SYS_LOAD(contextidr_el1);
 	SYS_LOAD(tpidr_el0); SYS_LOAD(tpidrro_el0); SYS_LOAD(tpidr_el1); SYS_LOAD(par_el1);
 	SYS_LOAD(cntkctl_el1); SYS_LOAD(cntv_cval_el0); SYS_LOAD(cntv_ctl_el0);
 	SYS_LOAD(csselr_el1);
+	if (has_ras) {
+		sysreg_write(s3_4_c12_c1_1, s->vdisr);
+	}
+	isb();
+	SYS_LOAD(tcr_el1); SYS_LOAD(sctlr_el1);
 }
 
 static void save(struct arch_vcpu *v)
@@ -170,9 +200,20 @@ static void load(struct arch_vcpu *v)
 	isb();
 }
 
+/* An SError that a guest caused must not end the next one. */
+static void serror_check(struct arch_vcpu *v)
+{
+	dsb(sy);
+	isb();
+	if ((sysreg_read(isr_el1) & ISR_SERROR) != 0 && serror_take()) {
+		upcall_crash(v, "asynchronous external abort (SError)");
+	}
+}
+
 void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next)
 {
 	if (prev != NULL) {
+		serror_check(prev);
 		save(prev);
 	}
 	this_cpu()->frame = next;
@@ -204,20 +245,14 @@ bool arch_vcpu_wake_pending(struct arch_vcpu *v, uint64_t *wake)
 
 int arch_guest_va(struct arch_vcpu *v, uint64_t va, bool write, hpa_t *out)
 {
-	uint64_t par;
+	uint64_t par = write ? GUEST_AT(s12e1w, va) : GUEST_AT(s12e1r, va);
 
 	(void)v;
-	if (write) {
-		__asm__ volatile("at s12e1w, %0\n\tisb" ::"r"(va) : "memory");
-	} else {
-		__asm__ volatile("at s12e1r, %0\n\tisb" ::"r"(va) : "memory");
-	}
-	par = sysreg_read(par_el1);
 	/* Failed, or not normal memory (attributes Device-x: high nibble 0). */
-	if ((par & 1) || ((par >> 60) & 0xf) == 0) {
+	if ((par & PAR_F) || ((par >> 60) & 0xf) == 0) {
 		return -EFAULT;
 	}
-	*out = HPA((par & 0x0000fffffffff000ULL) | (va & PAGE_MASK));
+	*out = HPA((par & PAR_ADDR) | (va & PAGE_MASK));
 	return 0;
 }
 

@@ -37,12 +37,33 @@ NORETURN void trap_fatal(const uint64_t *regs, unsigned int vector);
 NORETURN void guest_enter(void);
 NORETURN void stack_switch(uint64_t sp, void (*fn)(void));
 
-/* Handle every interrupt that is pending now; `v` is loaded or NULL. */
+/* Take an SError that is pending for this CPU; false if there is none. */
+bool serror_take(void);
+
+/* Handle interrupts that are pending now; `v` is loaded or NULL. */
 void irq_handle(struct arch_vcpu *v);
 
-/* The instruction that trapped is done. */
+/*
+ * The result (PAR_EL1) of an address translation by the running guest's
+ * tables, `op` being an operand of AT. The guest's own PAR_EL1 stays.
+ */
+#define GUEST_AT(op, va)						\
+({									\
+	uint64_t own_ = sysreg_read(par_el1);				\
+	uint64_t par_;							\
+	__asm__ volatile("at " #op ", %0\n\tisb" ::"r"(va) : "memory");	\
+	par_ = sysreg_read(par_el1);					\
+	sysreg_write(par_el1, own_);					\
+	par_;								\
+})
+#define PAR_F		1ULL
+#define PAR_ADDR	0x0000fffffffff000ULL
+
+/* The instruction that trapped is done: what the CPU does at its end. */
+void trap_skip_state(struct arch_vcpu *v);
 static inline void trap_skip(struct arch_vcpu *v, uint64_t esr)
 {
+	trap_skip_state(v);
 	v->pc += (esr & ESR_IL) ? 4 : 2;
 }
 
@@ -64,6 +85,8 @@ void inject_abort(struct arch_vcpu *v, bool instruction, uint64_t far);
 
 /* A trapped access to a system register (EC_SYS64). */
 void sysreg_trap(struct arch_vcpu *v, uint64_t esr);
+/* The guest registers' state while no vCPU is loaded; each CPU. */
+void vcpu_cpu_init(void);
 /* The registers that filter what guests see; each CPU. */
 void sysreg_cpu_init(void);
 

@@ -13,12 +13,13 @@
 /* EL1 and EL0 registers that a guest owns; saved at vCPU switches. */
 struct vcpu_sysregs {
 	uint64_t sp_el0, sp_el1, elr_el1, spsr_el1;
-	uint64_t sctlr_el1, actlr_el1, cpacr_el1;
+	uint64_t sctlr_el1, cpacr_el1;
 	uint64_t ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1;
 	uint64_t esr_el1, far_el1, afsr0_el1, afsr1_el1, vbar_el1, contextidr_el1;
 	uint64_t tpidr_el0, tpidrro_el0, tpidr_el1, par_el1;
 	uint64_t cntkctl_el1, cntv_ctl_el0, cntv_cval_el0;
 	uint64_t csselr_el1;
+	uint64_t vdisr;			/* what it sees as DISR_EL1 */
 };
 
 struct vcpu_fp {
