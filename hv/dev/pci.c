@@ -14,16 +14,15 @@
 #define DEVICES		32U
 #define FUNCTIONS	8U
 
-/* Configuration space, by words of 32 bits. */
+/* Configuration space; words of 32 bits, but for command and control. */
 #define PCI_ID		0x00U
-#define PCI_COMMAND	0x04U		/* and status, whose bits are cleared by ones */
+#define PCI_COMMAND	0x04U		/* and status in the upper half */
 #define PCI_HEADER	0x0cU
 #define PCI_CAPABILITY	0x34U
 #define PCI_BRIDGE	0x3cU		/* bridge control in the upper half */
 
 #define COMMAND_MASTER	(1U << 2)
 #define COMMAND_NO_INTX	(1U << 10)
-#define COMMAND_MASK	0xffffU
 #define STATUS_HAS_CAPS	(1U << 20)
 #define HEADER_KIND(w)	((w) >> 16 & 0x7fU)
 #define HEADER_BRIDGE	1U
@@ -37,7 +36,6 @@
 #define EXPRESS_CONTROL	0x08U
 #define CAPS_FLR	(1U << 28)
 #define CONTROL_FLR	(1U << 15)
-#define CONTROL_MASK	0xffffU
 
 #define RESET_NS	2000000ULL	/* a bridge's reset is held (7.5.1.3.13) */
 #define SETTLE_NS	100000000ULL	/* until devices answer again (6.6.1) */
@@ -50,6 +48,12 @@ static uint32_t word_read(uint8_t *f, unsigned int reg)
 static void word_write(uint8_t *f, unsigned int reg, uint32_t val)
 {
 	WRITE_ONCE(*(uint32_t *)(void *)(f + reg), val);
+}
+
+/* Half a word: the status bits beside it are cleared by writing ones. */
+static void half_write(uint8_t *f, unsigned int reg, uint32_t val)
+{
+	WRITE_ONCE(*(uint16_t *)(void *)(f + reg), (uint16_t)val);
 }
 
 /* The function's PCI Express capability, or 0. */
@@ -79,17 +83,16 @@ static bool flr(uint8_t *f)
 	if (cap == 0 || (word_read(f, cap + EXPRESS_CAPS) & CAPS_FLR) == 0) {
 		return false;
 	}
-	word_write(f, cap + EXPRESS_CONTROL,
-		   (word_read(f, cap + EXPRESS_CONTROL) & CONTROL_MASK) | CONTROL_FLR);
+	half_write(f, cap + EXPRESS_CONTROL, word_read(f, cap + EXPRESS_CONTROL) | CONTROL_FLR);
 	return true;
 }
 
 static void function_stop(struct pci_quiet *q, uint8_t *f)
 {
-	uint32_t command = word_read(f, PCI_COMMAND) & COMMAND_MASK;
+	uint32_t command = word_read(f, PCI_COMMAND);
 	uint32_t kind = HEADER_KIND(word_read(f, PCI_HEADER));
 
-	word_write(f, PCI_COMMAND, (command & ~COMMAND_MASTER) | COMMAND_NO_INTX);
+	half_write(f, PCI_COMMAND, (command & ~COMMAND_MASTER) | COMMAND_NO_INTX);
 	/* The write has arrived when a read behind it is answered. */
 	(void)word_read(f, PCI_COMMAND);
 	if (!q->reset_all && (command & COMMAND_MASTER) == 0) {

@@ -262,6 +262,9 @@ int arch_irq_assign(struct arch_domain *d, unsigned int irq, bool edge)
 
 void arch_irq_revoke(struct arch_domain *d, unsigned int irq)
 {
+	if (irq >= HOST_IRQS) {
+		return;
+	}
 	if (host_irq[irq].owner != NULL && host_irq[irq].owner != d) {
 		host_fatal("interrupt %u is revoked from who hasn't got it", irq);
 	}

@@ -94,7 +94,8 @@ MUST_CHECK int arch_irq_assign(struct arch_domain *d, unsigned int irq, bool edg
 
 /*
  * Take it back: it is off, and nothing of it reaches the domain after the
- * next quiescence. No vCPU of the domain runs any more.
+ * next quiescence. No vCPU of the domain runs any more. One that it was not
+ * given, after arch_irq_assign() failed, is left alone.
  */
 void arch_irq_revoke(struct arch_domain *d, unsigned int irq);
 
