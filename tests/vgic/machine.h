@@ -149,6 +149,53 @@ static inline unsigned int machine_take_spis(void)
 	return taken;
 }
 
+/* The level of an assigned SPI's line; what it asks for is taken. */
+static inline unsigned int machine_line(unsigned int intid, bool level)
+{
+	machine_spi_bit(machine_spis.line, intid, level);
+	return machine_take_spis();
+}
+
+static inline void machine_assign(unsigned int intid)
+{
+	if (vgic_spi_assign(&machine_domain, intid) != 0) {
+		abort();
+	}
+}
+
+/*
+ * An assigned SPI is active if and only if it waits for its turn or a list
+ * register ends it, and on if and only if the guest has it on.
+ */
+static inline bool machine_spis_good(void)
+{
+	uint32_t held[VGIC_SPI_BANKS] = { 0 };
+	bool good = true;
+
+	for (unsigned int n = 0; n < MACHINE_CPUS; n++) {
+		struct vgic_vcpu *g = &machine_vcpu[n].vgic;
+
+		for (unsigned int i = 0; i < MODEL_LRS; i++) {
+			uint64_t lr = g->loaded ? machine_cpu[n].lr[i] : g->lr[i];
+			unsigned int pintid = (unsigned int)(lr >> ICH_LR_PINTID_SHIFT & 0x3ff);
+
+			if ((g->lr_used >> i & 1) != 0 && (lr & ICH_LR_HW) != 0 &&
+			    (lr & ICH_LR_STATE) != 0 && pintid >= VGIC_BANK_SIZE) {
+				good = good && pintid == (uint32_t)lr;
+				held[pintid / 32 - 1] |= 1U << pintid % 32;
+			}
+		}
+	}
+	for (unsigned int b = 0; b < VGIC_SPI_BANKS; b++) {
+		const struct vgic_bank *bank = &machine_domain.vgic.spi[b];
+
+		good = good && (held[b] & bank->hw_pending) == 0 &&
+		       machine_spis.active[b] == (held[b] | bank->hw_pending) &&
+		       machine_spis.enabled[b] == (bank->enabled & bank->assigned);
+	}
+	return good;
+}
+
 /* Act as CPU `n`, on which vCPU n runs. */
 static struct arch_vcpu *machine_on(unsigned int n)
 {
