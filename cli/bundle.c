@@ -105,7 +105,7 @@ static void print_vif(const struct vm_vif_config *v, unsigned int index)
 	if (v->queues != 0) {
 		printf(", %u queues", v->queues);
 	}
-	printf("%s\n", v->spoof_check ? "" : ", no spoof check");
+	printf("%s\n", v->uplink ? ", uplink" : v->spoof_check ? "" : ", no spoof check");
 }
 
 static void print_vm(const struct vm_config *vm)

@@ -120,6 +120,12 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	if (!v->spoof_check) {
 		bytes(t, "no-spoof-check", NULL, 0);
 	}
+	if (v->uplink) {
+		bytes(t, "uplink", NULL, 0);
+	}
+	if (v->hang_s != VM_HANG_DEFAULT_S) {
+		u32(t, "uplink-timeout", v->hang_s);
+	}
 	end(t);
 }
 

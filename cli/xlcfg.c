@@ -426,6 +426,12 @@ static void vif_setting(struct vif_ctx *x, const char *key, const char *val)
 	} else if (strcmp(key, "spoof_check") == 0) {
 		vif_number(x, key, val, 0, 1, &v);
 		x->vif->spoof_check = v != 0;
+	} else if (strcmp(key, "uplink") == 0) {
+		vif_number(x, key, val, 0, 1, &v);
+		x->vif->uplink = v != 0;
+	} else if (strcmp(key, "uplink_timeout") == 0) {
+		vif_number(x, key, val, 0, VM_HANG_MAX_S, &v);
+		x->vif->hang_s = (uint32_t)v;
 	} else if (strcmp(key, "vifname") == 0) {
 		if (strlen(val) >= VM_VIF_NAME_MAX) {
 			FAIL(x->c, x->line, "vif: vifname=%s is too long", val);
@@ -458,6 +464,7 @@ static void read_one_vif(struct ctx *c, const struct cfg_value *v)
 	x.vif = &vm->vif[vm->vif_count++];
 	x.vif->mtu = VM_MTU_DEFAULT;
 	x.vif->spoof_check = true;
+	x.vif->hang_s = VM_HANG_DEFAULT_S;
 	copy = xstrdup(v->str);
 	for (char *part = strtok_r(copy, ",", &save); part != NULL;
 	     part = strtok_r(NULL, ",", &save)) {

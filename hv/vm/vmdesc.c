@@ -416,6 +416,16 @@ static void read_no_spoof_check(struct parse *p, int node, const char *name)
 	p->vif->spoof_check = false;
 }
 
+static void read_uplink(struct parse *p, int node, const char *name)
+{
+	p->vif->uplink = true;
+}
+
+static void read_hang(struct parse *p, int node, const char *name)
+{
+	read_u32(p, node, name, 0, VM_HANG_MAX_S, &p->vif->hang_s);
+}
+
 static void read_label(struct parse *p, int node, const char *name)
 {
 	const char *s = read_str(p, node, name);
@@ -440,6 +450,8 @@ static void read_vif(struct parse *p, int node)
 		{ "mtu", read_mtu },
 		{ "queues", read_queues },
 		{ "no-spoof-check", read_no_spoof_check },
+		{ "uplink", read_uplink },
+		{ "uplink-timeout", read_hang },
 		{ "label", read_label },
 		{ "reg", read_nothing },
 	};
@@ -453,8 +465,12 @@ static void read_vif(struct parse *p, int node)
 	p->vif = &p->vm->vif[index];
 	p->vif->mtu = VM_MTU_DEFAULT;
 	p->vif->spoof_check = true;
+	p->vif->hang_s = VM_HANG_DEFAULT_S;
 	read_props(p, node, table, ARRAY_SIZE(table), "vif");
 	no_children(p, node, "vif");
+	if (p->vif->uplink) {
+		p->vif->spoof_check = false;
+	}
 	if (!p->vif->has_mac) {
 		vmdesc_make_mac(p->vm, index, 0, p->vif->mac);
 	}

@@ -43,6 +43,8 @@
 #define VM_MTU_MIN		68U
 #define VM_MTU_MAX		65535U
 #define VM_MTU_DEFAULT		1500U
+#define VM_HANG_MAX_S		3600U
+#define VM_HANG_DEFAULT_S	5U
 
 /* A kernel or RAM disk: bytes that stay where the loader put them. */
 struct vm_module {
@@ -61,6 +63,8 @@ struct vm_vif_config {
 	uint32_t mtu;		/* VM_MTU_MIN..VM_MTU_MAX */
 	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	bool spoof_check;	/* drop frames with another source MAC */
+	bool uplink;		/* a wire is behind it; then no spoof_check */
+	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
 
 enum vm_action {

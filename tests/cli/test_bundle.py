@@ -178,7 +178,7 @@ def test_cfg_syntax(box):
               "extra += ' d'\n"
               "vif = [ 'mac=00:16:3e:00:00:01',  # first\n"
               "        'mtu=9000, vlan=5,trunk=6:7,queues=1,spoof_check=0',\n"
-              "      ]\n"
+              "        'uplink=1,uplink_timeout=9' ]\n"
               "type = \"pvh\"\n"
               "on_crash = 'restart'\n")
     r = box.bundle("s.cfg")
@@ -187,6 +187,7 @@ def test_cfg_syntax(box):
     assert "s: 64 MiB, 2 vCPUs" in out
     assert 'a="b c" d' in out
     assert "mtu 9000, vlan 5, trunk 6:7, 1 queues, no spoof check" in out
+    assert "mtu 1500, uplink\n" in out
     assert "crash restart" in out
 
 

@@ -285,6 +285,29 @@ static void test_everything(void **state)
 	assert_true(vm->vif[1].spoof_check);
 }
 
+static void test_uplink(void **state)
+{
+	const struct vm_vif_config *v = vms[0].vif;
+
+	begin();
+	domain("node");
+	module("kernel", "kernel");
+	vif_mac("vif0", NULL);
+	fm_begin("vif1");
+	fm_str("compatible", "mv,vif");
+	fm_flag("uplink");
+	fm_cells("uplink-timeout", 1, 60);
+	fm_end();
+	fm_end();
+	end();
+	assert_string_equal(text, "");
+	assert_false(v[0].uplink);
+	assert_int_equal(v[0].hang_s, VM_HANG_DEFAULT_S);
+	assert_true(v[1].uplink);
+	assert_false(v[1].spoof_check);
+	assert_int_equal(v[1].hang_s, 60);
+}
+
 static void test_unknown(void **state)
 {
 	begin();
@@ -853,6 +876,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_defaults),
 	UNIT_TEST(test_dom0less),
 	UNIT_TEST(test_everything),
+	UNIT_TEST(test_uplink),
 	UNIT_TEST(test_unknown),
 	UNIT_TEST(test_refused),
 	UNIT_TEST(test_memory),
