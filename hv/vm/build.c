@@ -111,6 +111,7 @@ int vm_build_begin(struct vm *vm)
 	if (err != 0) {
 		return refuse(vm, err, "no room for another domain");
 	}
+	vm->domain->watchdog.must_s = c->watchdog_s;
 	return set_up(vm, vm->domain);
 }
 

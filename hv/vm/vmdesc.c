@@ -24,6 +24,7 @@ struct parse {
 	bool failed;
 	bool has_kernel_args;		/* from the kernel's node: they win */
 	bool has_uuid;
+	bool has_on_watchdog;
 };
 
 struct prop {
@@ -608,6 +609,17 @@ static void read_on_crash(struct parse *p, int node, const char *name)
 	read_action(p, node, name, &p->vm->on_crash);
 }
 
+static void read_on_watchdog(struct parse *p, int node, const char *name)
+{
+	read_action(p, node, name, &p->vm->on_watchdog);
+	p->has_on_watchdog = true;
+}
+
+static void read_watchdog(struct parse *p, int node, const char *name)
+{
+	read_u32(p, node, name, 0, VM_WATCHDOG_MAX_S, &p->vm->watchdog_s);
+}
+
 static void read_grant_frames(struct parse *p, int node, const char *name)
 {
 	read_u32(p, node, name, VM_GRANT_FRAMES_MIN, VM_GRANT_FRAMES_MAX,
@@ -673,6 +685,8 @@ static void read_domain(struct parse *p, int node)
 		{ "mv,on-poweroff", read_on_poweroff },
 		{ "mv,on-reboot", read_on_reboot },
 		{ "mv,on-crash", read_on_crash },
+		{ "mv,on-watchdog", read_on_watchdog },
+		{ "mv,watchdog", read_watchdog },
 		{ "mv,max-event-channels", read_max_evtchn },
 		{ "mv,kaslr-seed", read_kaslr },
 	};
@@ -785,6 +799,9 @@ int vmdesc_parse(const void *fdt, int node, const struct vmdesc_source *source,
 	read_domain(&p, node);
 	if (!p.has_uuid) {
 		make_uuid(out);
+	}
+	if (!p.has_on_watchdog) {
+		out->on_watchdog = out->on_crash;
 	}
 	check_whole(&p, node);
 	return p.failed ? -EINVAL : 0;

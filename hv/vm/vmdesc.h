@@ -43,6 +43,7 @@
 #define VM_MTU_MIN		68U
 #define VM_MTU_MAX		65535U
 #define VM_MTU_DEFAULT		1500U
+#define VM_WATCHDOG_MAX_S	3600U
 #define VM_HANG_MAX_S		3600U
 #define VM_HANG_DEFAULT_S	5U
 
@@ -93,6 +94,8 @@ struct vm_config {
 	enum vm_action on_poweroff;	/* default VM_ACTION_DESTROY */
 	enum vm_action on_reboot;	/* default VM_ACTION_RESTART */
 	enum vm_action on_crash;	/* default VM_ACTION_DESTROY */
+	enum vm_action on_watchdog;	/* default: on_crash */
+	uint32_t watchdog_s;	/* it must run a watchdog within; 0: need not */
 
 	unsigned int max_grant_frames;
 	unsigned int max_evtchn;

@@ -188,7 +188,15 @@ def test_cfg_syntax(box):
     assert 'a="b c" d' in out
     assert "mtu 9000, vlan 5, trunk 6:7, 1 queues, no spoof check" in out
     assert "mtu 1500, uplink\n" in out
-    assert "crash restart" in out
+    assert "crash restart, watchdog restart" in out
+    assert "within" not in out
+
+
+def test_watchdog(box):
+    box.bundle(box.cfg("a", on_crash='"restart"', on_watchdog='"preserve"',
+                       mv_watchdog=30))
+    assert "crash restart, watchdog preserve\n" in box.list()
+    assert "watchdog  within 30 s\n" in box.list()
 
 
 def test_command_lines(box):

@@ -231,6 +231,8 @@ static void test_everything(void **state)
 	fm_str("mv,on-poweroff", "preserve");
 	fm_str("mv,on-reboot", "destroy");
 	fm_str("mv,on-crash", "restart");
+	fm_str("mv,on-watchdog", "preserve");
+	fm_cells("mv,watchdog", 1, 30);
 	fm_cells("max_grant_frames", 1, 32);
 	fm_cells("mv,max-event-channels", 1, 512);
 	fm_flag("mv,kaslr-seed");
@@ -259,6 +261,8 @@ static void test_everything(void **state)
 	assert_int_equal(vm->on_poweroff, VM_ACTION_PRESERVE);
 	assert_int_equal(vm->on_reboot, VM_ACTION_DESTROY);
 	assert_int_equal(vm->on_crash, VM_ACTION_RESTART);
+	assert_int_equal(vm->on_watchdog, VM_ACTION_PRESERVE);
+	assert_int_equal(vm->watchdog_s, 30);
 	assert_int_equal(vm->max_grant_frames, 32);
 	assert_int_equal(vm->max_evtchn, 512);
 	assert_true(vm->kaslr_seed);
