@@ -154,6 +154,20 @@ static void write_sched(struct tree *t, const struct vm_config *vm)
 	end(t);
 }
 
+static void write_assign(struct tree *t, const struct vm_config *vm)
+{
+	char list[VM_ASSIGN_MAX * VM_ASSIGN_PATH_MAX];
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < vm->assign_count; i++) {
+		strcpy(list + len, vm->assign[i]);
+		len += strlen(vm->assign[i]) + 1;
+	}
+	if (len != 0) {
+		bytes(t, "mv,assign", list, len);
+	}
+}
+
 static void write_props(struct tree *t, const struct vm_spec *spec)
 {
 	const struct vm_config *vm = &spec->vm;
@@ -181,6 +195,10 @@ static void write_props(struct tree *t, const struct vm_spec *spec)
 	if (vm->kaslr_seed) {
 		bytes(t, "mv,kaslr-seed", NULL, 0);
 	}
+	if (vm->direct_map) {
+		bytes(t, "direct-map", NULL, 0);
+	}
+	write_assign(t, vm);
 }
 
 static void write_vm(struct tree *t, const struct vm_spec *spec)

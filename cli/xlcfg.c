@@ -276,6 +276,40 @@ static void read_kaslr(struct ctx *c, const struct cfg_setting *s)
 	}
 }
 
+static void read_direct_map(struct ctx *c, const struct cfg_setting *s)
+{
+	int64_t v;
+
+	if (want_number(c, s, 0, 1, &v)) {
+		c->spec->vm.direct_map = v != 0;
+	}
+}
+
+/* What they name is in the machine's tree, which isn't known here. */
+static void read_assign(struct ctx *c, const struct cfg_setting *s)
+{
+	struct vm_config *vm = &c->spec->vm;
+
+	if (s->value.kind != CFG_LIST) {
+		FAIL(c, s->line, "'%s' must be a list", s->key);
+		return;
+	}
+	for (size_t i = 0; i < s->value.count; i++) {
+		const struct cfg_value *v = &s->value.item[i];
+
+		if (v->kind != CFG_STRING || v->str[0] == '\0' ||
+		    strlen(v->str) >= VM_ASSIGN_PATH_MAX) {
+			FAIL(c, v->line, "'%s' takes paths or aliases in the machine's device tree",
+			     s->key);
+		} else if (vm->assign_count == VM_ASSIGN_MAX) {
+			FAIL(c, v->line, "more than %u devices", VM_ASSIGN_MAX);
+			return;
+		} else {
+			strcpy(vm->assign[vm->assign_count++], v->str);
+		}
+	}
+}
+
 static void read_console(struct ctx *c, const struct cfg_setting *s)
 {
 	int64_t v;
@@ -551,6 +585,8 @@ static const struct key keys[] = {
 	{ "event_channels", read_event_channels },
 	{ "mv_kaslr_seed", read_kaslr },
 	{ "mv_console", read_console },
+	{ "mv_direct_map", read_direct_map },
+	{ "mv_assign", read_assign },
 	{ "disk", read_not_yet },
 	{ "pci", read_not_yet },
 	{ "usbdev", read_not_yet },

@@ -108,6 +108,13 @@ static void vcpus_free(struct domain *d)
 
 static void teardown_fn(struct work *w);
 
+static void teardown_timer_fn(struct timer *t)
+{
+	struct domain *d = container_of(t, struct domain, teardown_timer);
+
+	work_queue(&d->teardown);
+}
+
 static int id_reserve(struct domain *d, unsigned int id)
 {
 	int err = 0;
@@ -152,6 +159,7 @@ static int domain_init(struct domain *d, const char *name, unsigned int vcpu_cou
 	atomic_store_explicit(&d->state, DOMAIN_BUILDING, memory_order_relaxed);
 	work_init(&d->teardown, teardown_fn);
 	watchdog_init(d);
+	timer_init(&d->teardown_timer, teardown_timer_fn);
 	str_copy(d->name, name, sizeof(d->name));
 	d->vcpu_count = vcpu_count;
 	err = p2m_init(&d->p2m, &d->arch);
@@ -304,10 +312,15 @@ static void modules_end(struct work *w)
 	if (d->teardown_next > 0) {
 		const struct domain_ops *o = ops[d->teardown_next - 1];
 
+		d->teardown_pause_ns = 0;
 		if (o->destroy == NULL || !o->destroy(d)) {
 			d->teardown_next--;
 		}
-		work_queue(w);
+		if (d->teardown_pause_ns != 0) {
+			timer_set(&d->teardown_timer, arch_now() + d->teardown_pause_ns);
+		} else {
+			work_queue(w);
+		}
 		return;
 	}
 	quiesce_call(&d->quiesce, modules_passed);

@@ -18,6 +18,7 @@
 #include "kern/lock.h"
 #include "kern/quiesce.h"
 #include "kern/sched.h"
+#include "kern/timer.h"
 #include "kern/work.h"
 #include "mem/p2m.h"
 #include "vm/vmdesc.h"
@@ -124,6 +125,9 @@ struct domain {
 	struct domain_stats stats;
 	struct work teardown;
 	unsigned int teardown_next;	/* ops still to do, from the last */
+	uint64_t teardown_pause_ns;	/* before the next step; set by an op */
+	struct timer teardown_timer;
+	bool devices_ending;		/* hv/vm/assign.c: they are being made quiet */
 	uint64_t started_ns;		/* arch_now() of domain_start() */
 	struct quiesce quiesce;
 };
@@ -170,7 +174,8 @@ void domain_for_each(void (*fn)(struct domain *d, void *ctx), void *ctx);
 /*
  * Modules that keep something for a domain register here at boot. `create`
  * runs in domain_create() in order, `destroy` in teardown in reverse order,
- * after all vCPUs stopped; it returns true while it has more to do.
+ * after all vCPUs stopped; it returns true while it has more to do, and may
+ * set d->teardown_pause_ns to be called again only after that time.
  */
 struct domain_ops {
 	const char *name;

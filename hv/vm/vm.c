@@ -29,11 +29,17 @@ int vm_add(const struct vm_config *config, struct vm **out)
 {
 	struct vm *vm = heap_alloc(sizeof(*vm));
 	unsigned int id;
+	int err;
 
 	if (vm == NULL) {
 		return -ENOMEM;
 	}
 	vm->config = *config;
+	err = assign_claim(vm);
+	if (err != 0) {
+		heap_free(vm);
+		return err;
+	}
 	work_init(&vm->work, vm_work_fn);
 	timer_init(&vm->restart_timer, restart_timer_fn);
 	spin_lock(&vm_lock);
@@ -45,6 +51,7 @@ int vm_add(const struct vm_config *config, struct vm **out)
 	}
 	spin_unlock(&vm_lock);
 	if (id == VM_MAX) {
+		assign_release(vm);
 		heap_free(vm);
 		return -ENOSPC;
 	}

@@ -14,8 +14,10 @@
 
 #include "kern/timer.h"
 #include "kern/work.h"
+#include "vm/assign.h"
 #include "vm/domain.h"
 #include "vm/image.h"
+#include "vm/ram.h"
 #include "vm/vmdesc.h"
 
 #define VM_MAX			DOMAIN_MAX
@@ -36,7 +38,8 @@ enum vm_state {
 /* Where the builder is. */
 struct vm_build {
 	struct image_info image;
-	uint64_t ram[2];		/* bytes in each bank */
+	gpa_t ram_base[ARCH_GUEST_BANKS];
+	uint64_t ram[ARCH_GUEST_BANKS];	/* bytes in each bank */
 	unsigned int bank;		/* being filled */
 	uint64_t done;			/* bytes of the bank, or of the file */
 	void *block;			/* being zeroed before it is mapped */
@@ -63,6 +66,8 @@ struct vm {
 	struct timer restart_timer;
 	struct work work;
 	struct vm_build build;
+	struct vm_ram ram;		/* its own, if it is direct-mapped */
+	struct vm_assign *assign;	/* and its devices; NULL: it isn't */
 };
 
 /*
@@ -71,7 +76,11 @@ struct vm {
  */
 extern int (*vm_devices_hook)(struct vm *vm, struct domain *d);
 
-/* Take over a checked description; starts nothing. -ENOMEM, -ENOSPC. */
+/*
+ * Take over a checked description, with the devices and the RAM of its own
+ * that it asks for (vm/assign.h); starts nothing. At boot. -ENOMEM, -ENOSPC, or
+ * the errors of assign_claim().
+ */
 MUST_CHECK int vm_add(const struct vm_config *config, struct vm **out);
 
 /* Begin to build and start it. -EBUSY: it has a domain. */

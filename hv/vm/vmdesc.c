@@ -636,6 +636,39 @@ static void read_kaslr(struct parse *p, int node, const char *name)
 	p->vm->kaslr_seed = true;
 }
 
+static void read_direct_map(struct parse *p, int node, const char *name)
+{
+	p->vm->direct_map = true;
+}
+
+/* A list of strings; what they name is looked up when the VM is made. */
+static void read_assign(struct parse *p, int node, const char *name)
+{
+	int count = fdt_stringlist_count(p->fdt, node, name);
+
+	if (count < 1 || count > VM_ASSIGN_MAX) {
+		vm_fail(p, "'%s' must be 1 to %u strings", name, VM_ASSIGN_MAX);
+		return;
+	}
+	for (int i = 0; i < count; i++) {
+		const char *s = fdt_stringlist_get(p->fdt, node, name, i, NULL);
+		size_t len = s != NULL ? str_copy(p->vm->assign[i], s, VM_ASSIGN_PATH_MAX) : 0;
+
+		if (len == 0 || len >= VM_ASSIGN_PATH_MAX) {
+			vm_fail(p, "device '%s' in '%s': it takes 1 to %u characters",
+				s != NULL ? s : "?", name, VM_ASSIGN_PATH_MAX - 1);
+			return;
+		}
+		for (int j = 0; j < i; j++) {
+			if (strcmp(s, p->vm->assign[j]) == 0) {
+				vm_fail(p, "device '%s' is named twice", s);
+			}
+		}
+	}
+	p->vm->assign_count = (unsigned int)count;
+	p->vm->direct_map = true;
+}
+
 static void read_vpl011(struct parse *p, int node, const char *name)
 {
 	vm_warn(p, "vpl011 (an emulated UART) isn't offered; "
@@ -676,7 +709,7 @@ static void read_domain(struct parse *p, int node)
 		{ "vpl011", read_vpl011 },
 		{ "xen,enhanced", read_enhanced },
 		{ "nr_spis", read_unsupported },
-		{ "direct-map", read_unsupported },
+		{ "direct-map", read_direct_map },
 		{ "xen,static-mem", read_unsupported },
 		{ "domain-cpupool", read_unsupported },
 		{ "max_maptrack_frames", read_unsupported },
@@ -689,6 +722,7 @@ static void read_domain(struct parse *p, int node)
 		{ "mv,watchdog", read_watchdog },
 		{ "mv,max-event-channels", read_max_evtchn },
 		{ "mv,kaslr-seed", read_kaslr },
+		{ "mv,assign", read_assign },
 	};
 
 	read_props(p, node, table, ARRAY_SIZE(table), "the VM");
@@ -718,7 +752,7 @@ static void read_child(struct parse *p, int node)
 	}
 	name = fdt_get_name(p->fdt, node, NULL);
 	if (fdt_is_compatible(p->fdt, node, "multiboot,device-tree")) {
-		vm_warn(p, "assigning devices to a VM isn't supported "
+		vm_warn(p, "partial device trees aren't supported, only mv,assign "
 			"(module ignored)");
 	} else {
 		vm_warn(p, "unknown node '%s' (ignored)",

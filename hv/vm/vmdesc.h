@@ -29,6 +29,8 @@
 #define VM_VIF_NAME_MAX		32	/* with the NUL */
 #define VM_VLAN_TRUNK_MAX	16
 #define VM_MODULE_NAME_MAX	64	/* with the NUL */
+#define VM_ASSIGN_MAX		4
+#define VM_ASSIGN_PATH_MAX	64U	/* with the NUL */
 
 #define VM_MEMORY_MIN_KIB	4096U
 #define VM_MEMORY_MAX_KIB	(64ULL << 20)	/* 64 GiB */
@@ -100,6 +102,12 @@ struct vm_config {
 	unsigned int max_grant_frames;
 	unsigned int max_evtchn;
 	bool kaslr_seed;	/* give the kernel a seed; default: no */
+
+	/* RAM at guest addresses that are the machine's; devices imply it. */
+	bool direct_map;
+	/* Devices of the machine: paths or aliases in its device tree. */
+	char assign[VM_ASSIGN_MAX][VM_ASSIGN_PATH_MAX];
+	unsigned int assign_count;
 };
 
 enum vmdesc_severity {

@@ -337,7 +337,7 @@ static void test_unknown(void **state)
 	told("W vm 'a': property 'nr_spis' isn't supported");
 	told("W vm 'a': unknown node 'gadget'");
 	told("W vm 'a': unknown property 'speed' of vif");
-	told("W vm 'a': assigning devices");
+	told("W vm 'a': partial device trees");
 }
 
 /* --- what is wrong with one VM leaves the others alone --------------------- */
