@@ -74,7 +74,8 @@ build/guests/agent: guests/common/agent.c | build/.setup
 	@echo "  GUEST $@"
 	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
 
-DEMO_PARTS := guests/demo/mkinitrd guests/demo/init guests/common/initrd.py \
+DEMO_PARTS := guests/demo/mkinitrd guests/demo/init guests/demo/udhcpc-script \
+	guests/common/initrd.py \
 	build/guests/agent
 
 build/guests/demo.cpio.gz: $(DEMO_PARTS) build/.setup
