@@ -120,6 +120,12 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	if (!v->spoof_check) {
 		bytes(t, "no-spoof-check", NULL, 0);
 	}
+	if (v->uplink) {
+		bytes(t, "uplink", NULL, 0);
+	}
+	if (v->hang_s != VM_HANG_DEFAULT_S) {
+		u32(t, "uplink-timeout", v->hang_s);
+	}
 	end(t);
 }
 
@@ -176,6 +182,10 @@ static void write_props(struct tree *t, const struct vm_spec *spec)
 	str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
 	str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
 	str(t, "mv,on-crash", vm_action_name(vm->on_crash));
+	str(t, "mv,on-watchdog", vm_action_name(vm->on_watchdog));
+	if (vm->watchdog_s != 0) {
+		u32(t, "mv,watchdog", vm->watchdog_s);
+	}
 	if (vm->max_grant_frames != VM_GRANT_FRAMES_DEFAULT) {
 		u32(t, "max_grant_frames", vm->max_grant_frames);
 	}

@@ -151,7 +151,7 @@ int fdb_add_static(struct fdb *t, uint64_t key, struct net_port *p)
 	return err;
 }
 
-static bool learn_locked(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
+static enum fdb_learned learn_locked(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
 {
 	uint16_t *link = find_link(t, key);
 
@@ -162,20 +162,23 @@ static bool learn_locked(struct fdb *t, uint64_t key, struct net_port *p, uint32
 			if (e->seen != FDB_STATIC) {
 				e->seen = now;
 			}
-			return true;
+			return FDB_LEARNED;
 		}
-		if (e->seen == FDB_STATIC || p->mac_count >= p->mac_limit) {
-			return false;
+		if (e->seen == FDB_STATIC) {
+			return FDB_FOREIGN;
+		}
+		if (p->mac_count >= p->mac_limit) {
+			return FDB_FULL;
 		}
 		entry_remove(t, link);
 	}
 	return p->mac_count < p->mac_limit && t->learned < FDB_LEARN_MAX &&
-	       entry_add(t, key, p, now) == 0;
+	       entry_add(t, key, p, now) == 0 ? FDB_LEARNED : FDB_FULL;
 }
 
-bool fdb_learn(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
+enum fdb_learned fdb_learn(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
 {
-	bool learned;
+	enum fdb_learned learned;
 
 	spin_lock(&t->lock);
 	age_locked(t, now);

@@ -134,6 +134,7 @@ int vm_build_begin(struct vm *vm)
 	if (err != 0) {
 		return refuse(vm, err, "no room for another domain");
 	}
+	vm->domain->watchdog.must_s = c->watchdog_s;
 	vm->domain->vm = vm;
 	err = assign_begin(vm, vm->domain);
 	return err == 0 ? set_up(vm, vm->domain) : err;

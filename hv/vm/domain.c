@@ -160,6 +160,7 @@ static int domain_init(struct domain *d, const char *name, unsigned int vcpu_cou
 	atomic_store_explicit(&d->state, DOMAIN_BUILDING, memory_order_relaxed);
 	work_init(&d->teardown, teardown_fn);
 	work_init(&d->crash, crash_fn);
+	watchdog_init(d);
 	timer_init(&d->teardown_timer, teardown_timer_fn);
 	str_copy(d->name, name, sizeof(d->name));
 	d->vcpu_count = vcpu_count;
@@ -267,6 +268,7 @@ void domain_start(struct domain *d, gpa_t entry, uint64_t arg)
 
 	d->p2m.live = true;
 	d->started_ns = arch_now();
+	watchdog_start(d);
 	arch_vcpu_reset(&v->arch, entry, arg);
 	atomic_store_explicit(&v->online, true, memory_order_relaxed);
 	atomic_store_explicit(&d->state, DOMAIN_RUNNING, memory_order_release);
@@ -347,6 +349,7 @@ static void teardown_fn(struct work *w)
 		timer_cancel(&d->vcpus[i]->wake_timer);
 		timer_cancel(&d->vcpus[i]->sched.period_timer);
 	}
+	watchdog_stop(d);
 	atomic_store_explicit(&d->state, DOMAIN_DEAD, memory_order_release);
 	table_set(d->id, NULL);
 	quiesce_call(&d->quiesce, table_passed);

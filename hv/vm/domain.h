@@ -22,6 +22,7 @@
 #include "kern/work.h"
 #include "mem/p2m.h"
 #include "vm/vmdesc.h"
+#include "vm/watchdog.h"
 #include <arch/upcall.h>
 #include <arch/vcpu.h>
 
@@ -119,6 +120,7 @@ struct domain {
 	struct console *console;
 	struct xs_ring *xs;
 	struct vm *vm;			/* what it was made from */
+	struct watchdog watchdog;
 
 	struct domain_stats stats;
 	struct work crash;		/* domain_crash_soon() */

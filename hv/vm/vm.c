@@ -206,8 +206,9 @@ static enum vm_action action_for(const struct vm *vm, enum shutdown_reason reaso
 	case SHUTDOWN_REBOOT:
 	case SHUTDOWN_SOFT_RESET:
 		return vm->config.on_reboot;
-	case SHUTDOWN_CRASH:
 	case SHUTDOWN_WATCHDOG:
+		return vm->config.on_watchdog;
+	case SHUTDOWN_CRASH:
 		break;
 	}
 	return vm->config.on_crash;
@@ -229,11 +230,22 @@ bool vm_keeps(struct domain *d, enum shutdown_reason reason)
 	return false;
 }
 
-/* A VM that dies young waits longer each time before it starts again. */
+/*
+ * A VM that dies young waits longer each time before it starts again. One
+ * that got somewhere is forgiven a few times: it may have been asked to
+ * reboot, or what killed it may be over.
+ */
 static uint64_t restart_delay(struct vm *vm, const struct domain *d)
 {
-	if (d->started_ns != 0 && arch_now() - d->started_ns >= VM_RESTART_MIN_NS) {
+	uint64_t life = d->started_ns != 0 ? arch_now() - d->started_ns : 0;
+
+	if (life >= VM_RESTART_OLD_NS) {
+		vm->young_ends = 0;
 		vm->restart_delay_ns = 0;
+		return 0;
+	}
+	vm->young_ends++;
+	if (life >= VM_RESTART_MIN_NS && vm->young_ends <= VM_RESTART_FORGIVEN) {
 		return 0;
 	}
 	if (vm->restart_delay_ns == 0) {

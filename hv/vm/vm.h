@@ -22,6 +22,8 @@
 
 #define VM_MAX			DOMAIN_MAX
 #define VM_RESTART_MIN_NS	2000000000ULL	/* a shorter life delays the restart */
+#define VM_RESTART_OLD_NS	60000000000ULL	/* so does this, if it happens again .. */
+#define VM_RESTART_FORGIVEN	2U		/* .. more often than this */
 #define VM_RESTART_DELAY_MAX_NS	32000000000ULL
 
 enum vm_state {
@@ -59,6 +61,7 @@ struct vm {
 	bool reboot;			/* start again whatever it says */
 	bool failed;			/* the last attempt to build it */
 	unsigned int restarts;
+	unsigned int young_ends;	/* ends before VM_RESTART_OLD_NS, in a row */
 	uint64_t restart_delay_ns;
 	struct timer restart_timer;
 	struct work work;

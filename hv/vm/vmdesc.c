@@ -24,6 +24,7 @@ struct parse {
 	bool failed;
 	bool has_kernel_args;		/* from the kernel's node: they win */
 	bool has_uuid;
+	bool has_on_watchdog;
 };
 
 struct prop {
@@ -416,6 +417,16 @@ static void read_no_spoof_check(struct parse *p, int node, const char *name)
 	p->vif->spoof_check = false;
 }
 
+static void read_uplink(struct parse *p, int node, const char *name)
+{
+	p->vif->uplink = true;
+}
+
+static void read_hang(struct parse *p, int node, const char *name)
+{
+	read_u32(p, node, name, 0, VM_HANG_MAX_S, &p->vif->hang_s);
+}
+
 static void read_label(struct parse *p, int node, const char *name)
 {
 	const char *s = read_str(p, node, name);
@@ -440,6 +451,8 @@ static void read_vif(struct parse *p, int node)
 		{ "mtu", read_mtu },
 		{ "queues", read_queues },
 		{ "no-spoof-check", read_no_spoof_check },
+		{ "uplink", read_uplink },
+		{ "uplink-timeout", read_hang },
 		{ "label", read_label },
 		{ "reg", read_nothing },
 	};
@@ -453,8 +466,12 @@ static void read_vif(struct parse *p, int node)
 	p->vif = &p->vm->vif[index];
 	p->vif->mtu = VM_MTU_DEFAULT;
 	p->vif->spoof_check = true;
+	p->vif->hang_s = VM_HANG_DEFAULT_S;
 	read_props(p, node, table, ARRAY_SIZE(table), "vif");
 	no_children(p, node, "vif");
+	if (p->vif->uplink) {
+		p->vif->spoof_check = false;
+	}
 	if (!p->vif->has_mac) {
 		vmdesc_make_mac(p->vm, index, 0, p->vif->mac);
 	}
@@ -592,6 +609,17 @@ static void read_on_crash(struct parse *p, int node, const char *name)
 	read_action(p, node, name, &p->vm->on_crash);
 }
 
+static void read_on_watchdog(struct parse *p, int node, const char *name)
+{
+	read_action(p, node, name, &p->vm->on_watchdog);
+	p->has_on_watchdog = true;
+}
+
+static void read_watchdog(struct parse *p, int node, const char *name)
+{
+	read_u32(p, node, name, 0, VM_WATCHDOG_MAX_S, &p->vm->watchdog_s);
+}
+
 static void read_grant_frames(struct parse *p, int node, const char *name)
 {
 	read_u32(p, node, name, VM_GRANT_FRAMES_MIN, VM_GRANT_FRAMES_MAX,
@@ -690,6 +718,8 @@ static void read_domain(struct parse *p, int node)
 		{ "mv,on-poweroff", read_on_poweroff },
 		{ "mv,on-reboot", read_on_reboot },
 		{ "mv,on-crash", read_on_crash },
+		{ "mv,on-watchdog", read_on_watchdog },
+		{ "mv,watchdog", read_watchdog },
 		{ "mv,max-event-channels", read_max_evtchn },
 		{ "mv,kaslr-seed", read_kaslr },
 		{ "mv,assign", read_assign },
@@ -803,6 +833,9 @@ int vmdesc_parse(const void *fdt, int node, const struct vmdesc_source *source,
 	read_domain(&p, node);
 	if (!p.has_uuid) {
 		make_uuid(out);
+	}
+	if (!p.has_on_watchdog) {
+		out->on_watchdog = out->on_crash;
 	}
 	check_whole(&p, node);
 	return p.failed ? -EINVAL : 0;

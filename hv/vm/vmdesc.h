@@ -45,6 +45,9 @@
 #define VM_MTU_MIN		68U
 #define VM_MTU_MAX		65535U
 #define VM_MTU_DEFAULT		1500U
+#define VM_WATCHDOG_MAX_S	3600U
+#define VM_HANG_MAX_S		3600U
+#define VM_HANG_DEFAULT_S	5U
 
 /* A kernel or RAM disk: bytes that stay where the loader put them. */
 struct vm_module {
@@ -63,6 +66,8 @@ struct vm_vif_config {
 	uint32_t mtu;		/* VM_MTU_MIN..VM_MTU_MAX */
 	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	bool spoof_check;	/* drop frames with another source MAC */
+	bool uplink;		/* a wire is behind it; then no spoof_check */
+	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
 
 enum vm_action {
@@ -91,6 +96,8 @@ struct vm_config {
 	enum vm_action on_poweroff;	/* default VM_ACTION_DESTROY */
 	enum vm_action on_reboot;	/* default VM_ACTION_RESTART */
 	enum vm_action on_crash;	/* default VM_ACTION_DESTROY */
+	enum vm_action on_watchdog;	/* default: on_crash */
+	uint32_t watchdog_s;	/* it must run a watchdog within; 0: need not */
 
 	unsigned int max_grant_frames;
 	unsigned int max_evtchn;
