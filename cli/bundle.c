@@ -121,6 +121,12 @@ static void print_vm(const struct vm_config *vm)
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		print_vif(&vm->vif[i], i);
 	}
+	if (vm->direct_map) {
+		printf("    %-9s direct-mapped\n", "memory");
+	}
+	for (unsigned int i = 0; i < vm->assign_count; i++) {
+		printf("    %-9s %s\n", "device", vm->assign[i]);
+	}
 	printf("    %-9s poweroff %s, reboot %s, crash %s, watchdog %s\n", "on",
 	       vm_action_name(vm->on_poweroff), vm_action_name(vm->on_reboot),
 	       vm_action_name(vm->on_crash), vm_action_name(vm->on_watchdog));

@@ -131,6 +131,19 @@ def test_two_vms(box):
     assert got[0][1] % 8 == 0
 
 
+def test_devices(box):
+    cfg = box.cfg("a", mv_assign="['/pcie@10000000', 'gpio0']")
+    assert box.bundle(cfg).returncode == 0
+    out = box.list()
+    assert "    device    /pcie@10000000\n" in out
+    assert "    device    gpio0\n" in out
+    assert "direct-mapped" in out
+    assert box.bundle(box.cfg("b", mv_direct_map=1)).returncode == 0
+    assert "direct-mapped" in box.list()
+    assert box.bundle(box.cfg("c", mv_direct_map=0)).returncode == 0
+    assert "direct-mapped" not in box.list()
+
+
 def test_same_bytes_each_time(box):
     cfg = box.cfg("a", ramdisk='"initrd"')
     assert box.bundle(cfg).returncode == 0
@@ -235,6 +248,10 @@ def test_command_lines(box):
     ("cpus", '"64"', "'cpus' takes"),
     ("cpus", '["0"]\nvcpus = 2', "'cpus' lists fewer CPUs"),
     ("uuid", '"123"', "isn't a UUID"),
+    ("mv_assign", '"/pcie@10000000"', "'mv_assign' must be a list"),
+    ("mv_assign", "['/a', '']", "'mv_assign' takes paths or aliases"),
+    ("mv_assign", "['/a', '/b', '/c', '/d', '/e']", "more than 4 devices"),
+    ("mv_direct_map", "2", "'mv_direct_map' is 2"),
     ("kernel", '"nowhere"', "nowhere: No such file"),
     ("kernel", '"."', ".: Invalid argument"),
 ])
@@ -305,6 +322,11 @@ def test_collisions(box):
     r = box.bundle(a, b)
     assert r.returncode == 1
     assert "vm 'b': MAC 00:16:3e:00:00:01 of vif 0 is that of vif 0 of vm 'a'" in r.stderr
+    c = box.cfg("c", mv_assign="['/pcie@10000000']")
+    d = box.cfg("d", mv_assign="['/gpio', '/pcie@10000000']")
+    r = box.bundle(c, d)
+    assert r.returncode == 1
+    assert "vm 'd': device '/pcie@10000000' belongs to vm 'c'" in r.stderr
     r = box.bundle(a, a)
     assert r.returncode == 1
     assert "vm 'a': there is another VM of this name" in r.stderr

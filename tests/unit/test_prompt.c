@@ -214,6 +214,12 @@ static void test_list_and_info(void **state)
 	expect("info web\r", "on_reboot restart");
 	assert_non_null(strstr(sent, "vcpu 1: off"));
 	assert_non_null(strstr(type("info 1\r"), "vcpu 1: off"));
+	assert_null(strstr(sent, "of its own"));
+	vm_by_id(1)->ram.bank[0].base = HPA(0x42000000);
+	vm_by_id(1)->ram.bank[0].size = MIB(6);
+	vm_by_id(1)->ram.count = 1;
+	expect("info 1\r", "RAM of its own: 6 MiB at 0x42000000");
+	vm_by_id(1)->ram.count = 0;
 }
 
 static void test_vm_actions(void **state)

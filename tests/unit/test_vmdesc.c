@@ -153,6 +153,8 @@ static void test_defaults(void **state)
 	assert_true(vm->pin[0] == 0);
 	assert_true(vm->console);
 	assert_false(vm->kaslr_seed);
+	assert_false(vm->direct_map);
+	assert_int_equal(vm->assign_count, 0);
 	assert_int_equal(vm->on_poweroff, VM_ACTION_DESTROY);
 	assert_int_equal(vm->on_reboot, VM_ACTION_RESTART);
 	assert_int_equal(vm->on_crash, VM_ACTION_DESTROY);
@@ -312,6 +314,29 @@ static void test_uplink(void **state)
 	assert_int_equal(v[1].hang_s, 60);
 }
 
+static void test_devices(void **state)
+{
+	begin();
+	domain("driver");
+	fm_str2("mv,assign", "/pcie@10000000", "gpio0");
+	module("kernel", "kernel");
+	fm_end();
+	domain("direct");
+	fm_flag("direct-map");
+	module("kernel", "kernel");
+	fm_end();
+	end();
+	assert_string_equal(text, "");
+	assert_int_equal(set.count, 2);
+	assert_int_equal(vms[0].assign_count, 2);
+	assert_string_equal(vms[0].assign[0], "/pcie@10000000");
+	assert_string_equal(vms[0].assign[1], "gpio0");
+	/* A device's DMA knows only the machine's addresses. */
+	assert_true(vms[0].direct_map);
+	assert_true(vms[1].direct_map);
+	assert_int_equal(vms[1].assign_count, 0);
+}
+
 static void test_unknown(void **state)
 {
 	begin();
@@ -383,6 +408,13 @@ BAD_PROP(bad_uuid, fm_str("mv,uuid", "0123"))
 BAD_PROP(bad_name, fm_str("mv,name", "a b"))
 BAD_PROP(no_nul, fm_bytes("bootargs", "abc", 3))
 BAD_PROP(frames, fm_cells("max_grant_frames", 1, 5000))
+BAD_PROP(no_device, fm_flag("mv,assign"))
+BAD_PROP(empty_device, fm_str("mv,assign", ""))
+BAD_PROP(cut_device, fm_bytes("mv,assign", "/a\0/b", 5))
+BAD_PROP(twice, fm_str2("mv,assign", "/a", "/a"))
+BAD_PROP(five_devices, fm_bytes("mv,assign", "/a\0/b\0/c\0/d\0/e", 15))
+BAD_PROP(long_device, fm_str("mv,assign",
+	"/0123456789012345678901234567890123456789012345678901234567890123"))
 
 static void file_missing(void)
 {
@@ -492,6 +524,12 @@ static void test_refused(void **state)
 	one_bad(bad_name, "E vm 'a b': bad name");
 	one_bad(no_nul, "E vm 'bad': property 'bootargs' must be a string");
 	one_bad(frames, "E vm 'bad': max_grant_frames is 5000");
+	one_bad(no_device, "E vm 'bad': 'mv,assign' must be 1 to 4 strings");
+	one_bad(empty_device, "E vm 'bad': device '' in 'mv,assign'");
+	one_bad(cut_device, "E vm 'bad': 'mv,assign' must be 1 to 4 strings");
+	one_bad(twice, "E vm 'bad': device '/a' is named twice");
+	one_bad(five_devices, "E vm 'bad': 'mv,assign' must be 1 to 4 strings");
+	one_bad(long_device, "E vm 'bad': device '/01234567890123");
 	one_bad(file_missing, "E vm 'bad': kernel 'nowhere' isn't there");
 	one_bad(file_cut, "E vm 'bad': RAM disk 'cut' is cut off");
 	one_bad(file_empty, "E vm 'bad': kernel 'empty' is empty");
@@ -631,6 +669,28 @@ static void test_duplicates(void **state)
 	told("E vm 'same-mac': MAC 00:16:3e:00:00:01 of vif 1 is that of vif 0 "
 	     "of vm 'a'");
 	told("E vm 'own-mac': MAC 00:16:3e:00:00:02 of vif 0 is that of vif 1");
+}
+
+static void test_same_device(void **state)
+{
+	begin();
+	domain("a");
+	fm_str2("mv,assign", "/x", "/pcie@10000000");
+	module("kernel", "kernel");
+	fm_end();
+	domain("b");
+	fm_str("mv,assign", "/pcie@10000000");
+	module("kernel", "kernel");
+	fm_end();
+	domain("c");
+	fm_str("mv,assign", "/y");
+	module("kernel", "kernel");
+	fm_end();
+	end();
+	vmdesc_check_all(&set, &diag);
+	assert_int_equal(set.count, 2);
+	assert_string_equal(vms[1].name, "c");
+	told("E vm 'b': device '/pcie@10000000' belongs to vm 'a'");
 }
 
 static void test_same_uuid(void **state)
@@ -881,6 +941,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_dom0less),
 	UNIT_TEST(test_everything),
 	UNIT_TEST(test_uplink),
+	UNIT_TEST(test_devices),
 	UNIT_TEST(test_unknown),
 	UNIT_TEST(test_refused),
 	UNIT_TEST(test_memory),
@@ -889,6 +950,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_disabled_and_foreign),
 	UNIT_TEST(test_clean_lines),
 	UNIT_TEST(test_duplicates),
+	UNIT_TEST(test_same_device),
 	UNIT_TEST(test_same_uuid),
 	UNIT_TEST(test_overlaps),
 	UNIT_TEST(test_own_overlap),
