@@ -33,7 +33,10 @@ void work_queue(struct work *w);
 #define WORK_LATE_NS 200000ULL
 void work_queue_late(struct work *w);
 
-/* One round of this CPU's work, and of its late work. The exit path only. */
+/*
+ * One round of this CPU's work, and of its late work, or as much of it as is begun
+ * within CPU_WORK_NS. The exit path only.
+ */
 void work_run(void);
 void work_run_late(void);
 /* All late work, before the CPU sleeps. */
