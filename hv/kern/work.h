@@ -28,7 +28,8 @@ void work_queue(struct work *w);
 
 /*
  * Queue for this CPU's next exit from a guest but not the current one, and
- * not later than WORK_LATE_NS: for things that are often needless by then.
+ * not later than WORK_LATE_NS: for things that are often needless by then. It
+ * comes later if the CPU did more late work than it ran guests.
  */
 #define WORK_LATE_NS 200000ULL
 void work_queue_late(struct work *w);
