@@ -28,12 +28,16 @@ void work_queue(struct work *w);
 
 /*
  * Queue for this CPU's next exit from a guest but not the current one, and
- * not later than WORK_LATE_NS: for things that are often needless by then.
+ * not later than WORK_LATE_NS: for things that are often needless by then. It
+ * comes later if the CPU did more late work than it ran guests.
  */
 #define WORK_LATE_NS 200000ULL
 void work_queue_late(struct work *w);
 
-/* One round of this CPU's work, and of its late work. The exit path only. */
+/*
+ * One round of this CPU's work, and of its late work, or as much of it as is begun
+ * within CPU_WORK_NS. The exit path only.
+ */
 void work_run(void);
 void work_run_late(void);
 /* All late work, before the CPU sleeps. */
