@@ -10,7 +10,7 @@ EDU = ["-device", "edu,dma_mask=0xffffffffffff"]
 # A bridge, and behind it a device that can be reset by itself.
 DEEP = [*EDU, "-device", "pcie-root-port,id=rp,chassis=1",
         "-device", "virtio-net-pci,bus=rp,romfile="]
-BARE = {"kernel": "bare/pci.img", "ramdisk": None, "memory": 32,
+BARE = {"kernel": "bare/pci.img", "ramdisk": None, "memory": 32, "vcpus": 2,
         "on_crash": "destroy"}
 
 
