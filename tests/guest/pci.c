@@ -334,6 +334,27 @@ static void case_others(void)
 	(void)fault_end();
 }
 
+/* Registers as arguments of hypercalls, also if the guest calls them memory. */
+static void case_arguments(void)
+{
+	const uint64_t normal = 0x701;
+	uint64_t places[] = { BAR, edu, ecam, 0x3eff0000, 0x8000000000 - 64, 64UL << 30 };
+
+	for (unsigned int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < COUNT(places); i++) {
+			CHECK(hypercall(HC_XEN_VERSION, 1, places[i], 0, 0, 0) < 0);
+			CHECK(hypercall(HC_XEN_VERSION, 6, places[i], 0, 0, 0) < 0);
+			CHECK(hypercall(HC_MEMORY_OP, XENMEM_DECREASE, places[i], 0, 0, 0) < 0);
+		}
+		for (uint64_t gib = 64; gib < 512; gib++) {
+			mmu_level1[gib] = gib << 30 | normal;
+		}
+		__asm__ volatile("dsb sy\n\ttlbi vmalle1\n\tdsb sy\n\tisb" : : : "memory");
+	}
+	CHECK_EQ(read32(EDU_IDENT) & 0xffff, 0x00ed);
+	CHECK_EQ(read32(edu), EDU_ID);
+}
+
 static void case_end(void)
 {
 	const char *mode = guest_arg("mode");
@@ -354,6 +375,7 @@ const struct guest_case guest_cases[] = {
 	{ "tree", case_tree }, { "config", case_config }, { "registers", case_registers },
 	{ "intx", case_intx }, { "level", case_level }, { "wait", case_wait },
 	{ "mask", case_mask }, { "route", case_route }, { "dma", case_dma },
-	{ "balloon", case_balloon }, { "others", case_others }, { "end", case_end },
+	{ "balloon", case_balloon }, { "others", case_others }, { "arguments", case_arguments },
+	{ "end", case_end },
 	{ NULL, NULL },
 };
