@@ -10,7 +10,7 @@
  *
  * Whatever is wrong with one VM is told as a line of text that names the VM,
  * and never keeps another VM from being read. Trees may come from anyone.
- * No allocation; the caller owns all memory.
+ * The caller owns all memory; nothing stays allocated.
  *
  * Locking: none; the caller serialises.
  * Invariants: a struct vm_config that was parsed without an error has a

@@ -5,12 +5,14 @@ import re
 
 import pytest
 
+import conftest
+
 HOST = "['/pcie@10000000']"
 EDU = ["-device", "edu,dma_mask=0xffffffffffff"]
 # A bridge, and behind it a device that can be reset by itself.
 DEEP = [*EDU, "-device", "pcie-root-port,id=rp,chassis=1",
         "-device", "virtio-net-pci,bus=rp,romfile="]
-BARE = {"kernel": "bare/pci.img", "ramdisk": None, "memory": 32,
+BARE = {"kernel": "bare/pci.img", "ramdisk": None, "memory": 32, "vcpus": 2,
         "on_crash": "destroy"}
 
 
@@ -83,6 +85,29 @@ def test_who_gets_it(vms, machines):
             20, f"no message with {words}")
     guest = machine.guest("owner", 1)
     end = guest.wait_line(r"END pci (\d+) passed, (\d+) failed", 60)
+    assert end[2] == "0" and end[1] != "0"
+
+
+PARTIAL = b"""/dts-v1/;
+/ { passthrough { compatible = "simple-bus"; ranges;
+	pcie { xen,path = "/pcie@10000000"; xen,force-assign-without-iommu; };
+}; };
+"""
+
+
+def test_partial_tree(vms, machines):
+    """A device that is named as Xen's users name it."""
+    def change(bundle):
+        bundle.members.append(["boot/partial", 0o100644,
+                               conftest.dtc("dts", "dtb", PARTIAL)])
+        bundle.edit_tree("xen.dtb", lambda s: s.replace(
+            "\t\t\tkernel {", '\t\t\tdt { compatible = "multiboot,device-tree";'
+            ' file = "boot/partial"; };\n\t\t\tkernel {', 1))
+
+    bundle = vms.changed(vms.bundle(vms.config("xen", **BARE)), change)
+    machine = machines.boot(bundle, ram=512, extra=EDU)
+    end = machine.guest("xen", 1).wait_line(
+        r"END pci (\d+) passed, (\d+) failed", 60)
     assert end[2] == "0" and end[1] != "0"
 
 
