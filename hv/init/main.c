@@ -4,6 +4,7 @@
  */
 #include "init/init.h"
 
+#include "blk/blk.h"
 #include "dev/fdt_boot.h"
 #include "dev/fdt_lib.h"
 #include "dev/pl011.h"
@@ -179,6 +180,10 @@ NORETURN void upcall_boot(void)
 	err = net_init();
 	if (err != 0) {
 		panic("the switch could not be made (error %d)", err);
+	}
+	err = blk_init();
+	if (err != 0) {
+		panic("the block switch could not be made (error %d)", err);
 	}
 	vcpu_switch_hook = runstate_update;
 	prompt_init();

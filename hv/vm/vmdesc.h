@@ -28,6 +28,9 @@
 #define VM_VIF_MAX		8
 #define VM_VIF_NAME_MAX		32	/* with the NUL */
 #define VM_VLAN_TRUNK_MAX	16
+#define VM_VBD_MAX		8
+#define VM_VBD_NAME_MAX		12	/* with the NUL */
+#define VM_TARGET_MAX		64	/* with the NUL */
 #define VM_MODULE_NAME_MAX	64	/* with the NUL */
 
 #define VM_MEMORY_MIN_KIB	4096U
@@ -63,6 +66,27 @@ struct vm_vif_config {
 	bool spoof_check;	/* drop frames with another source MAC */
 };
 
+struct vm_vbd_config {
+	char name[VM_VBD_NAME_MAX];	/* "xvda" */
+	uint32_t device;	/* the same as the frontend's number */
+	char target[VM_TARGET_MAX];	/* "aoe:1.2" */
+	bool read_only;
+	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
+	uint32_t iops;		/* limits; 0: none */
+	uint32_t kib_per_s;
+	uint32_t outage_s;	/* requests wait so long for the target; 0: for ever */
+};
+
+/* The machine's own end of the storage network; one for all VMs. */
+struct vm_storage_config {
+	bool present;
+	uint16_t vlan;		/* 1..4094 */
+	uint32_t mtu;		/* 1500..VM_MTU_MAX */
+	uint8_t mac[6];
+	bool has_mac;
+	bool reserve;		/* AoE: take targets for this machine alone */
+};
+
 enum vm_action {
 	VM_ACTION_DESTROY,
 	VM_ACTION_RESTART,
@@ -84,6 +108,8 @@ struct vm_config {
 
 	struct vm_vif_config vif[VM_VIF_MAX];
 	unsigned int vif_count;
+	struct vm_vbd_config vbd[VM_VBD_MAX];
+	unsigned int vbd_count;
 	bool console;		/* has a PV console */
 
 	enum vm_action on_poweroff;	/* default VM_ACTION_DESTROY */
