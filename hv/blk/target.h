@@ -77,6 +77,9 @@ struct blk_info {
 
 struct blk_target;
 
+/* Guards the table of volumes, and which targets exist. */
+extern struct spinlock blk_config_lock;
+
 struct blk_target_ops {
 	/*
 	 * Take a request, under the lock. -EAGAIN: not now; it is offered again

@@ -16,7 +16,8 @@
 #define FINISH_BUDGET	64U		/* requests told done by one piece of work */
 #define NS_PER_S	1000000000ULL
 
-static struct spinlock lock = SPINLOCK_INIT(LOCK_BLK_CONFIG);
+struct spinlock blk_config_lock = SPINLOCK_INIT(LOCK_BLK_CONFIG);
+
 static _Atomic(struct blk_volume *) volumes[BLK_VOLUME_MAX];
 static struct list kinds = LIST_INIT(kinds);	/* filled at boot */
 
@@ -335,12 +336,12 @@ int blk_target_open(const char *name, struct blk_target **out)
 		if (strncmp(name, k->prefix, len) != 0) {
 			continue;
 		}
-		spin_lock(&lock);
+		spin_lock(&blk_config_lock);
 		err = k->open(name + len, out);
 		if (err == 0) {
 			(*out)->refs++;
 		}
-		spin_unlock(&lock);
+		spin_unlock(&blk_config_lock);
 		return err;
 	}
 	return -ENODEV;
@@ -355,9 +356,9 @@ static void close_locked(struct blk_target *t)
 
 void blk_target_close(struct blk_target *t)
 {
-	spin_lock(&lock);
+	spin_lock(&blk_config_lock);
 	close_locked(t);
-	spin_unlock(&lock);
+	spin_unlock(&blk_config_lock);
 }
 
 /* As for a vif's queue: work that was being run has ended at the second pass. */
@@ -470,9 +471,9 @@ int blk_volume_create(const char *name, struct blk_target *t,
 	list_init(&v->ready_node);
 	list_init(&v->queue);
 	timer_init(&v->throttle, throttle_fn);
-	spin_lock(&lock);
+	spin_lock(&blk_config_lock);
 	err = volume_add(v);
-	spin_unlock(&lock);
+	spin_unlock(&blk_config_lock);
 	if (err != 0) {
 		heap_free(v);
 		return err;
@@ -500,7 +501,7 @@ void blk_volume_destroy(struct blk_volume *v)
 {
 	struct blk_target *t = v->target;
 
-	spin_lock(&lock);
+	spin_lock(&blk_config_lock);
 	atomic_store_explicit(&volumes[v->id], NULL, memory_order_release);
 	spin_lock(&t->lock);
 	list_remove(&v->target_node);
@@ -508,7 +509,7 @@ void blk_volume_destroy(struct blk_volume *v)
 	spin_unlock(&t->lock);
 	timer_cancel(&v->throttle);
 	close_locked(t);
-	spin_unlock(&lock);
+	spin_unlock(&blk_config_lock);
 	quiesce_call(&v->quiesce, volume_free);
 }
 
