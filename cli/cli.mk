@@ -3,7 +3,7 @@
 # mvctl: a host program. It shares the VM description's parser with the
 # hypervisor, compiled here once more without the test build's sanitizers.
 
-MVCTL_SRC := $(wildcard cli/*.c) hv/vm/bundle.c hv/vm/image.c hv/vm/vmdesc.c hv/vm/vmset.c \
+MVCTL_SRC := $(wildcard cli/*.c) hv/vm/bundle.c hv/vm/image.c hv/vm/vmdesc.c hv/vm/vmdesc_vbd.c hv/vm/vmset.c \
 	hv/dev/fdt_lib.c hv/lib/fmt.c hv/lib/parse.c
 MVCTL_OBJ := $(patsubst %.c,$(BUILD)/cli/%.o,$(MVCTL_SRC))
 MVCTL_VERSION ?= 0.1

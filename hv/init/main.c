@@ -4,6 +4,7 @@
  */
 #include "init/init.h"
 
+#include "blk/aoe.h"
 #include "blk/blk.h"
 #include "dev/fdt_boot.h"
 #include "dev/fdt_lib.h"
@@ -107,6 +108,13 @@ void vms_start(void)
 		return;
 	}
 	descriptions_read(&set, &diag);
+	if (set.storage.present) {
+		int err = aoe_init(&set.storage);
+
+		if (err != 0) {
+			log_error("blk", "the storage network can't be made (error %d)", -err);
+		}
+	}
 	for (unsigned int i = 0; i < set.count; i++) {
 		struct vm *vm;
 		int err = vm_add(&set.vms[i], &vm);

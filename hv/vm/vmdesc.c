@@ -14,6 +14,7 @@
 #include "lib/hash.h"
 #include "lib/parse.h"
 #include "vm/vmdesc_diag.h"
+#include "vm/vmdesc_vbd.h"
 
 struct parse {
 	const void *fdt;
@@ -461,6 +462,12 @@ static void read_vif(struct parse *p, int node)
 	p->vif = NULL;
 }
 
+static void read_vbd(struct parse *p, int node)
+{
+	p->failed |= !vmdesc_read_vbd(p->fdt, node, p->vm, p->diag);
+	no_children(p, node, "disk");
+}
+
 /* --- scheduling and console --------------------------------------------- */
 
 static void read_weight(struct parse *p, int node, const char *name)
@@ -675,6 +682,7 @@ static void read_child(struct parse *p, int node)
 		{ "multiboot,ramdisk", read_ramdisk },
 		{ "xen,linux-initrd", read_ramdisk },
 		{ "mv,vif", read_vif },
+		{ "mv,vbd", read_vbd },
 		{ "mv,sched", read_sched },
 		{ "mv,console", read_console },
 	};

@@ -31,6 +31,10 @@
 #define VM_VBD_MAX		8
 #define VM_VBD_NAME_MAX		12	/* with the NUL */
 #define VM_TARGET_MAX		64	/* with the NUL */
+#define VM_VBD_IOPS_MAX		10000000U
+#define VM_VBD_KIB_MIN		64U
+#define VM_VBD_OUTAGE_MAX	86400U
+#define VM_STORAGE_MTU_MIN	1500U
 #define VM_MODULE_NAME_MAX	64	/* with the NUL */
 
 #define VM_MEMORY_MIN_KIB	4096U
@@ -71,7 +75,7 @@ struct vm_vbd_config {
 	uint32_t device;	/* the same as the frontend's number */
 	char target[VM_TARGET_MAX];	/* "aoe:1.2" */
 	bool read_only;
-	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
+	uint32_t queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	uint32_t iops;		/* limits; 0: none */
 	uint32_t kib_per_s;
 	uint32_t outage_s;	/* requests wait so long for the target; 0: for ever */
@@ -154,6 +158,7 @@ struct vmdesc_set {
 	struct vm_config *vms;
 	unsigned int count;
 	unsigned int capacity;
+	struct vm_storage_config storage;	/* of the machine */
 };
 
 /*
@@ -167,7 +172,7 @@ MUST_CHECK int vmdesc_parse(const void *fdt, int node,
 
 /*
  * Add every VM of a tree, i.e. each child of /chosen and of /vms that is
- * compatible with "xen,domain". `origin` names the tree in messages
+ * compatible with "xen,domain", and the storage network ("mv,storage"). `origin` names the tree in messages
  * ("device tree", or a file's name). `size` bytes may be read.
  */
 void vmdesc_add_tree(struct vmdesc_set *set, const void *fdt, size_t size,
@@ -188,6 +193,15 @@ void vmdesc_add_bundle(struct vmdesc_set *set, const struct bundle *bundle,
  * a kernel that image_check() refuses are taken out, too.
  */
 void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag);
+
+/*
+ * A disk's name in the guest ("xvda", "xvdb2") as the number that its frontend
+ * is told. -EINVAL.
+ */
+MUST_CHECK int vmdesc_vdev_number(const char *name, uint32_t *number);
+
+/* Whether a disk's target is of a kind that there is. */
+bool vmdesc_target_ok(const char *target);
 
 /* "destroy", "restart" or "preserve". */
 const char *vm_action_name(enum vm_action action);
