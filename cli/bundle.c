@@ -18,6 +18,7 @@
 #include "util.h"
 #include "verbs.h"
 #include "xlcfg.h"
+#include "xlcfg_disk.h"
 
 #define FILE_DIR	"boot"
 #define DATA_ALIGN	4096	/* the loader can then map what it copies */
@@ -36,6 +37,7 @@ struct maker {
 	size_t spec_count;
 	struct file *file;
 	size_t file_count;
+	struct vm_storage_config storage;
 };
 
 /* --- listing and checking ----------------------------------------------- */
@@ -64,7 +66,7 @@ static void read_vms(const struct bundle *b, struct vmdesc_set *set,
 {
 	struct vmdesc_diag diag = { .line = print_line, .ctx = check };
 
-	set->count = 0;
+	memset(set, 0, sizeof(*set));
 	set->capacity = VM_LIMIT;
 	set->vms = xalloc(VM_LIMIT * sizeof(*set->vms));
 	vmdesc_add_bundle(set, b, &diag);
@@ -108,6 +110,24 @@ static void print_vif(const struct vm_vif_config *v, unsigned int index)
 	printf("%s\n", v->uplink ? ", uplink" : v->spoof_check ? "" : ", no spoof check");
 }
 
+static void print_vbd(const struct vm_vbd_config *v)
+{
+	printf("    %-9s %s%s", v->name, v->target, v->read_only ? ", read-only" : "");
+	if (v->queues != 0) {
+		printf(", %u queues", v->queues);
+	}
+	if (v->iops != 0) {
+		printf(", %u IOPS", v->iops);
+	}
+	if (v->kib_per_s != 0) {
+		printf(", %u KiB/s", v->kib_per_s);
+	}
+	if (v->outage_s != 0) {
+		printf(", waits %u s", v->outage_s);
+	}
+	printf("\n");
+}
+
 static void print_vm(const struct vm_config *vm)
 {
 	printf("%s: %llu MiB, %u vCPU%s\n", vm->name,
@@ -120,6 +140,9 @@ static void print_vm(const struct vm_config *vm)
 	}
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		print_vif(&vm->vif[i], i);
+	}
+	for (unsigned int i = 0; i < vm->vbd_count; i++) {
+		print_vbd(&vm->vbd[i]);
 	}
 	if (vm->direct_map) {
 		printf("    %-9s direct-mapped\n", "memory");
@@ -153,6 +176,10 @@ static int list(const char *path)
 		return EXIT_FAILED;
 	}
 	read_vms(&b, &set, &check);
+	if (set.storage.present) {
+		printf("storage network: VLAN %u, MTU %u%s\n", set.storage.vlan, set.storage.mtu,
+		       set.storage.reserve ? ", reserves its targets" : "");
+	}
 	for (unsigned int i = 0; i < set.count; i++) {
 		print_vm(&set.vms[i]);
 	}
@@ -277,6 +304,15 @@ static bool add_description(struct cpio *c, const struct maker *m, size_t index)
 	return true;
 }
 
+/* No VM's name has an @ in it. */
+static void add_storage(struct cpio *c, const struct vm_storage_config *storage)
+{
+	static uint64_t buf[DESCRIBE_SIZE / 8];
+
+	cpio_add_file(c, "@storage.dtb", buf, describe_storage(storage, buf, sizeof(buf)),
+		      TREE_ALIGN);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct file *)a)->name,
@@ -289,6 +325,9 @@ static int by_name(const void *a, const void *b)
  */
 static bool pack(struct cpio *c, struct maker *m)
 {
+	if (m->storage.present) {
+		add_storage(c, &m->storage);
+	}
 	for (size_t i = 0; i < m->spec_count; i++) {
 		if (!add_description(c, m, i)) {
 			return false;
@@ -340,11 +379,11 @@ static int write_bundle(const struct maker *m, const struct cpio *c,
 	return EXIT_OK;
 }
 
-static int make(const char *output, bool no_check, char **paths, int count)
+static int make(const char *output, bool no_check, const char *storage, char **paths, int count)
 {
 	struct maker m = { .spec = NULL };
 	struct cpio c = { .data = NULL };
-	bool ok = true;
+	bool ok = storage == NULL || storage_read(&m.storage, storage);
 	int status = EXIT_FAILED;
 
 	for (int i = 0; i < count; i++) {
@@ -373,9 +412,10 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "no-check", no_argument, NULL, 'n' },
+		{ "storage", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *output = NULL;
+	const char *output = NULL, *storage = NULL;
 	bool do_list = false, no_check = false;
 	int c;
 
@@ -390,6 +430,9 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 			break;
 		case 'n':
 			no_check = true;
+			break;
+		case 's':
+			storage = optarg;
 			break;
 		default:
 			return usage_error(verb, "unknown option, or one "
@@ -409,5 +452,5 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 	if (argc == optind) {
 		return usage_error(verb, "no configuration file is given");
 	}
-	return make(output, no_check, argv + optind, argc - optind);
+	return make(output, no_check, storage, argv + optind, argc - optind);
 }

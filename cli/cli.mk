@@ -4,7 +4,7 @@
 # hypervisor, compiled here once more without the test build's sanitizers.
 
 MVCTL_SRC := $(wildcard cli/*.c) hv/vm/bundle.c hv/vm/image.c hv/vm/vmdesc.c \
-	hv/vm/vmdesc_passthrough.c hv/vm/vmset.c \
+	hv/vm/vmdesc_passthrough.c hv/vm/vmdesc_vbd.c hv/vm/vmset.c \
 	hv/dev/fdt_lib.c hv/lib/fmt.c hv/lib/parse.c
 MVCTL_OBJ := $(patsubst %.c,$(BUILD)/cli/%.o,$(MVCTL_SRC))
 MVCTL_VERSION ?= 0.1

@@ -129,6 +129,33 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	end(t);
 }
 
+static void write_vbd(struct tree *t, const struct vm_vbd_config *v, unsigned int index)
+{
+	char node[16];
+
+	snprintf(node, sizeof(node), "vbd%u", index);
+	begin(t, node);
+	str(t, "compatible", "mv,vbd");
+	str(t, "vdev", v->name);
+	str(t, "target", v->target);
+	if (v->read_only) {
+		bytes(t, "read-only", NULL, 0);
+	}
+	if (v->queues != 0) {
+		u32(t, "queues", v->queues);
+	}
+	if (v->iops != 0) {
+		u32(t, "iops", v->iops);
+	}
+	if (v->kib_per_s != 0) {
+		u32(t, "kib-per-s", v->kib_per_s);
+	}
+	if (v->outage_s != 0) {
+		u32(t, "outage", v->outage_s);
+	}
+	end(t);
+}
+
 static void write_sched(struct tree *t, const struct vm_config *vm)
 {
 	fdt32_t mask[VM_VCPU_MAX];
@@ -212,6 +239,9 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		write_vif(t, &vm->vif[i], i);
 	}
+	for (unsigned int i = 0; i < vm->vbd_count; i++) {
+		write_vbd(t, &vm->vbd[i], i);
+	}
 	write_sched(t, vm);
 	if (!vm->console) {
 		begin(t, "console");
@@ -222,21 +252,58 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 	end(t);
 }
 
+static void write_storage(struct tree *t, const struct vm_storage_config *c)
+{
+	begin(t, "storage");
+	str(t, "compatible", "mv,storage");
+	u32(t, "vlan", c->vlan);
+	if (c->mtu != VM_MTU_DEFAULT) {
+		u32(t, "mtu", c->mtu);
+	}
+	if (c->has_mac) {
+		bytes(t, "local-mac-address", c->mac, 6);
+	}
+	if (c->reserve) {
+		bytes(t, "reserve", NULL, 0);
+	}
+	end(t);
+}
+
+static void tree_begin(struct tree *t, void *buf, size_t size)
+{
+	*t = (struct tree){ .fdt = buf };
+	t->err = fdt_create(buf, (int)size);
+	if (t->err == 0) {
+		t->err = fdt_finish_reservemap(buf);
+	}
+	begin(t, "");
+	begin(t, "vms");
+}
+
+static size_t tree_end(struct tree *t)
+{
+	end(t);
+	end(t);
+	if (t->err == 0) {
+		t->err = fdt_finish(t->fdt);
+	}
+	return t->err == 0 ? fdt_totalsize(t->fdt) : 0;
+}
+
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size)
 {
-	struct tree t = { .fdt = buf };
+	struct tree t;
 
-	t.err = fdt_create(buf, (int)size);
-	if (t.err == 0) {
-		t.err = fdt_finish_reservemap(buf);
-	}
-	begin(&t, "");
-	begin(&t, "vms");
+	tree_begin(&t, buf, size);
 	write_vm(&t, spec);
-	end(&t);
-	end(&t);
-	if (t.err == 0) {
-		t.err = fdt_finish(buf);
-	}
-	return t.err == 0 ? fdt_totalsize(buf) : 0;
+	return tree_end(&t);
+}
+
+size_t describe_storage(const struct vm_storage_config *c, void *buf, size_t size)
+{
+	struct tree t;
+
+	tree_begin(&t, buf, size);
+	write_storage(&t, c);
+	return tree_end(&t);
 }

@@ -17,4 +17,7 @@
  */
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size);
 
+/* The same for the machine's storage network. */
+size_t describe_storage(const struct vm_storage_config *c, void *buf, size_t size);
+
 #endif

@@ -19,7 +19,7 @@ static int verb_version(const struct verb *verb, int argc, char **argv);
 static const struct verb verbs[] = {
 	{
 		"bundle", "make a boot bundle from xl.cfg files, or show one",
-		"usage: mvctl bundle -o FILE CFG...\n"
+		"usage: mvctl bundle -o FILE [--storage SPEC] CFG...\n"
 		"       mvctl bundle --list FILE\n"
 		"\n"
 		"Make one file from VM configurations and the kernels and RAM\n"
@@ -29,6 +29,8 @@ static const struct verb verbs[] = {
 		"\n"
 		"  -o, --output FILE   the bundle to write\n"
 		"  -l, --list          show what is in a bundle\n"
+		"      --storage SPEC  the machine's storage network, for disks:\n"
+		"                      vlan=ID[,mtu=N][,mac=MAC][,reserve=1]\n"
 		"      --no-check      write the bundle though a VM of it can't start\n"
 		"  -h, --help          this text\n",
 		verb_bundle,

@@ -53,7 +53,7 @@ shell: build/.setup
 check: build/.setup
 	@scripts/setup --extra-kernels
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
-		check-programs guests extra-guests bench-guests guests-bare
+		check-programs guests extra-guests storage-guests bench-guests guests-bare
 	@$(PYTHON) tests/run-check
 
 bench-net: build/.setup
@@ -105,6 +105,15 @@ extra-guests: $(EXTRA_INITRDS)
 $(EXTRA_INITRDS): build/guests/demo-%.cpio.gz: $(DEMO_PARTS)
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/demo/mkinitrd $* $@
+
+# Disks: the demo guest with an AoE server and tools for file systems.
+
+.PHONY: storage-guests
+storage-guests: build/guests/Image build/guests/storage.cpio.gz
+
+build/guests/storage.cpio.gz: guests/storage/mkinitrd $(DEMO_PARTS)
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/storage/mkinitrd standard $@
 
 # Benchmarks
 

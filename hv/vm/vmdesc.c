@@ -15,6 +15,7 @@
 #include "lib/parse.h"
 #include "vm/vmdesc_diag.h"
 #include "vm/vmdesc_passthrough.h"
+#include "vm/vmdesc_vbd.h"
 
 struct parse {
 	const void *fdt;
@@ -479,6 +480,12 @@ static void read_vif(struct parse *p, int node)
 	p->vif = NULL;
 }
 
+static void read_vbd(struct parse *p, int node)
+{
+	p->failed |= !vmdesc_read_vbd(p->fdt, node, p->vm, p->diag);
+	no_children(p, node, "disk");
+}
+
 /* --- scheduling and console --------------------------------------------- */
 
 static void read_weight(struct parse *p, int node, const char *name)
@@ -752,6 +759,7 @@ static void read_child(struct parse *p, int node)
 		{ "xen,linux-initrd", read_ramdisk },
 		{ "multiboot,device-tree", read_device_tree },
 		{ "mv,vif", read_vif },
+		{ "mv,vbd", read_vbd },
 		{ "mv,sched", read_sched },
 		{ "mv,console", read_console },
 	};
