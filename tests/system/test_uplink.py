@@ -15,13 +15,13 @@ STREAM_S = 15
 FILE = 4 << 20
 
 
-def uplink_config(vms, panic, **more):
+def uplink_config(vms, panic, vif=""):
     return vms.config(
         "uplink", memory=96, ramdisk="driver-domain.cpio.gz",
         extra=f"quiet cma=0 sysrq_always_enabled=1 panic={panic}",
-        vif=["mac=00:16:3e:00:00:01, uplink=1"],
+        vif=["mac=00:16:3e:00:00:01, uplink=1" + vif],
         mv_assign=["/pcie@10000000"], mv_watchdog=60, on_poweroff="restart",
-        on_crash="restart", **more)
+        on_crash="restart")
 
 
 class Site:
