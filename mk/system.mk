@@ -18,13 +18,14 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: help setup run shell check guests bench-net bench-guests
+.PHONY: help setup run shell check soak guests bench-net bench-guests
 
 help:
 	@printf '%s\n' \
 		'make run          set up, build, boot three Debian guests, check what they can do' \
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
+		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
@@ -55,6 +56,11 @@ check: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
 		check-programs guests extra-guests storage-guests bench-guests guests-bare
 	@$(PYTHON) tests/run-check
+
+# Hours, not minutes: not a part of check.
+soak: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
 bench-net: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
