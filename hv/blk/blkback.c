@@ -36,7 +36,10 @@ void vbd_fail(struct vbd *v, const char *why)
 		return;
 	}
 	atomic_fetch_add_explicit(&v->domain->stats.misuse, 1, memory_order_relaxed);
-	xenbus_fail(dev, why);
+	/* The device is there while its ring is walked, unless it's being removed. */
+	if (dev != NULL) {
+		xenbus_fail(dev, why);
+	}
 }
 
 /* The volume's target became known, or grew; any CPU, the target's lock held. */
@@ -246,10 +249,26 @@ static bool vbd_refresh(struct xenbus_device *dev)
 	return true;
 }
 
-static void vbd_unplugged(struct xenbus_device *dev)
+static void replug_fn(struct timer *t)
+{
+	struct vbd *v = container_of(t, struct vbd, replug_timer);
+
+	atomic_store_explicit(&v->replug, true, memory_order_release);
+	work_queue(&reap_work);
+}
+
+/*
+ * blkfront never takes a device again that it closed: after its module was
+ * loaded anew it finds a new one. Not at once, or the module could not go.
+ */
+static void vbd_closed(struct xenbus_device *dev)
 {
 	struct vbd *v = dev->priv;
 
+	if (!atomic_load_explicit(&dev->unplug, memory_order_relaxed)) {
+		timer_set(&v->replug_timer, arch_now() + BLKBACK_REPLUG_NS);
+		return;
+	}
 	atomic_store_explicit(&v->unplugged, true, memory_order_release);
 	work_queue(&reap_work);
 }
@@ -261,27 +280,34 @@ static const struct xenbus_driver vbd_driver = {
 	.connect = vbd_connect,
 	.disconnect = vbd_disconnect,
 	.refresh = vbd_refresh,
-	.unplugged = vbd_unplugged,
+	.closed = vbd_closed,
 };
 
 /* --- creation and removal ----------------------------------------------------------- */
 
-static int vbd_device_create(struct vbd *v, const struct vm_vbd_config *config)
+/* A new device has another path than the last one, so that the guest sees both. */
+static unsigned int device_id(const struct vbd *v)
 {
+	return v->config.device | (v->generation & 1) << 30;
+}
+
+static int vbd_device_create(struct vbd *v)
+{
+	const struct vm_vbd_config *config = &v->config;
 	struct xenbus_device *dev;
 	char number[12];
 	const struct xenbus_key front[] = {
 		{ "virtual-device", number }, { "device-type", "disk" }, { NULL, NULL },
 	};
 	const struct xenbus_key back[] = {
-		{ "dev", v->name }, { "params", config->target }, { "type", "phy" },
+		{ "dev", config->name }, { "params", config->target }, { "type", "phy" },
 		{ "mode", config->read_only ? "r" : "w" }, { "device-type", "disk" },
 		{ NULL, NULL },
 	};
 	int err;
 
-	fmt_buf(number, sizeof(number), "%u", v->device);
-	err = xenbus_device_create(&vbd_driver, v->domain->id, v->device, front, back, v, &dev);
+	fmt_buf(number, sizeof(number), "%u", config->device);
+	err = xenbus_device_create(&vbd_driver, v->domain->id, device_id(v), front, back, v, &dev);
 	if (err == 0) {
 		/* Release: who finds it may poke it. */
 		atomic_store_explicit(&v->dev, dev, memory_order_release);
@@ -291,8 +317,9 @@ static int vbd_device_create(struct vbd *v, const struct vm_vbd_config *config)
 	return err;
 }
 
-static int volume_open(struct vbd *v, const struct vm_vbd_config *config)
+static int volume_open(struct vbd *v)
 {
+	const struct vm_vbd_config *config = &v->config;
 	const struct blk_volume_config vc = {
 		.read_only = config->read_only,
 		.iops = config->iops,
@@ -324,13 +351,13 @@ int blk_vbd_create(struct domain *d, unsigned int index, const struct vm_vbd_con
 	}
 	v->domain = d;
 	v->index = index;
-	v->device = config->device;
-	str_copy(v->name, config->name, sizeof(v->name));
+	v->config = *config;
+	timer_init(&v->replug_timer, replug_fn);
 	v->max_queues = MIN(d->vcpu_count, BLKBACK_QUEUES);
 	if (config->queues != 0) {
 		v->max_queues = MIN(v->max_queues, config->queues);
 	}
-	err = volume_open(v, config);
+	err = volume_open(v);
 	if (err != 0) {
 		heap_free(v);
 		return err;
@@ -338,7 +365,7 @@ int blk_vbd_create(struct domain *d, unsigned int index, const struct vm_vbd_con
 	spin_lock(&lock);
 	list_push_back(&vbds, &v->node);
 	spin_unlock(&lock);
-	err = vbd_device_create(v, config);
+	err = vbd_device_create(v);
 	if (err != 0) {
 		spin_lock(&lock);
 		list_remove(&v->node);
@@ -349,20 +376,30 @@ int blk_vbd_create(struct domain *d, unsigned int index, const struct vm_vbd_con
 	return err;
 }
 
-/* The device goes at once, what is in flight may take longer. */
+/*
+ * The device goes at once, what is in flight may take longer. volume_changed(),
+ * which is called under the target's lock, may have found it just before.
+ */
 static void device_remove(struct vbd *v)
 {
 	struct xenbus_device *dev = atomic_load_explicit(&v->dev, memory_order_relaxed);
 
 	if (dev != NULL) {
-		blk_volume_mute(v->volume);
-		xenbus_device_destroy(dev);
+		spin_lock(&v->volume->target->lock);
 		atomic_store_explicit(&v->dev, NULL, memory_order_relaxed);
+		spin_unlock(&v->volume->target->lock);
+		xenbus_device_destroy(dev);
 	}
 }
 
+static bool wants_work(const struct vbd *v)
+{
+	return atomic_load_explicit(&v->unplugged, memory_order_acquire) ||
+	       atomic_load_explicit(&v->replug, memory_order_acquire);
+}
+
 /*
- * A vbd of `d` (NULL: of any domain, one that was unplugged) for the caller
+ * A vbd of `d` (NULL: of any domain, one to remove or replug) for the caller
  * alone, or NULL. *busy: there is one that somebody else has.
  */
 static struct vbd *vbd_claim(const struct domain *d, const char *name, bool *busy)
@@ -372,9 +409,8 @@ static struct vbd *vbd_claim(const struct domain *d, const char *name, bool *bus
 	*busy = false;
 	spin_lock(&lock);
 	list_for_each(v, &vbds, node) {
-		if ((d == NULL ? !atomic_load_explicit(&v->unplugged, memory_order_acquire) :
-				 v->domain != d) ||
-		    (name != NULL && strcmp(v->name, name) != 0)) {
+		if ((d == NULL ? !wants_work(v) : v->domain != d) ||
+		    (name != NULL && strcmp(v->config.name, name) != 0)) {
 			continue;
 		}
 		*busy = v->claimed;
@@ -395,9 +431,15 @@ static void vbd_unclaim(struct vbd *v)
 	spin_unlock(&lock);
 }
 
+static void vbd_free(struct quiesce *q)
+{
+	heap_free(container_of(q, struct vbd, quiesce));
+}
+
 /* Remove a claimed vbd, or let go of it until its requests are done. */
 static void vbd_remove(struct vbd *v)
 {
+	timer_cancel(&v->replug_timer);
 	device_remove(v);
 	/* Acquire: pairs with the release of the last queue. */
 	if (atomic_load_explicit(&v->queues_left, memory_order_acquire) != 0) {
@@ -408,7 +450,26 @@ static void vbd_remove(struct vbd *v)
 	list_remove(&v->node);
 	spin_unlock(&lock);
 	blk_volume_destroy(v->volume);
-	heap_free(v);
+	quiesce_call(&v->quiesce, vbd_free);
+}
+
+static void vbd_replug(struct vbd *v)
+{
+	const struct xenbus_device *dev = atomic_load_explicit(&v->dev, memory_order_relaxed);
+	int err;
+
+	if (dev != NULL && READ_ONCE(dev->front) != XENBUS_CLOSED) {
+		/* It takes it again, after all. */
+		vbd_unclaim(v);
+		return;
+	}
+	device_remove(v);
+	v->generation++;
+	err = vbd_device_create(v);
+	if (err != 0) {
+		log_warn("blk", "%s can't be plugged in again (error %d)", v->volume->name, -err);
+	}
+	vbd_unclaim(v);
 }
 
 static void reap_fn(struct work *w)
@@ -416,7 +477,10 @@ static void reap_fn(struct work *w)
 	bool busy;
 	struct vbd *v = vbd_claim(NULL, NULL, &busy);
 
-	if (v != NULL) {
+	if (v != NULL && atomic_exchange_explicit(&v->replug, false, memory_order_acq_rel) &&
+	    !atomic_load_explicit(&v->unplugged, memory_order_relaxed)) {
+		vbd_replug(v);
+	} else if (v != NULL) {
 		vbd_remove(v);
 	}
 	if (v != NULL || busy) {

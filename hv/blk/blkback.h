@@ -27,6 +27,7 @@
 #define BLKBACK_QUEUES		8U
 #define BLKBACK_BUDGET		64U	/* requests in one walk */
 #define BLKBACK_REQUESTS_MAX	128U	/* in flight of one queue */
+#define BLKBACK_REPLUG_NS	2000000000ULL
 
 struct vbd;
 struct xenbus_device;
@@ -84,8 +85,6 @@ enum vbd_counter {
 struct vbd {
 	struct domain *domain;
 	unsigned int index;		/* of the domain's vbds */
-	unsigned int device;		/* virtual-device */
-	char name[VM_VBD_NAME_MAX];	/* "xvda" */
 	unsigned int max_queues;
 	struct blk_volume *volume;
 	_Atomic(struct xenbus_device *) dev;
@@ -94,9 +93,14 @@ struct vbd {
 	struct vbd_queue *queue[BLKBACK_QUEUES];
 	_Atomic unsigned int queues_left;	/* not freed yet */
 	_Atomic bool broken;		/* the guest misused a ring */
-	_Atomic bool unplugged;
+	_Atomic bool unplugged;		/* remove it */
+	_Atomic bool replug;		/* make its device anew */
+	struct timer replug_timer;
+	unsigned int generation;	/* of the device */
+	struct vm_vbd_config config;
 	uint64_t sectors;		/* as published last */
 	uint64_t counts[BLKBACK_QUEUES][VBD_COUNTERS];
+	struct quiesce quiesce;
 };
 
 /* What a frontend asks for, for one queue. */

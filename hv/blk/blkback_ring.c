@@ -180,6 +180,7 @@ static int request_read(struct vbd_queue *q, struct vbd_request *b, struct entry
 	bool ok;
 
 	b->r.piece_count = 0;
+	b->r.sector = 0;
 	b->r.sectors = 0;
 	b->op = data_op;
 	switch (op) {

@@ -490,13 +490,6 @@ static void volume_free(struct quiesce *q)
 	heap_free(container_of(q, struct blk_volume, quiesce));
 }
 
-void blk_volume_mute(struct blk_volume *v)
-{
-	spin_lock(&v->target->lock);
-	v->changed = NULL;
-	spin_unlock(&v->target->lock);
-}
-
 void blk_volume_destroy(struct blk_volume *v)
 {
 	struct blk_target *t = v->target;

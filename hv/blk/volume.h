@@ -91,9 +91,6 @@ MUST_CHECK int blk_volume_create(const char *name, struct blk_target *t,
 				 const struct blk_volume_config *config,
 				 void (*changed)(void *ctx), void *ctx, struct blk_volume **out);
 
-/* `changed` is not called any more when this returns. */
-void blk_volume_mute(struct blk_volume *v);
-
 /* Nothing is in flight. The memory goes when all CPUs have passed. */
 void blk_volume_destroy(struct blk_volume *v);
 

@@ -153,6 +153,7 @@ static void connect(struct xenbus_device *dev)
 		return;
 	}
 	dev->connected = true;
+	dev->was_connected = true;
 	set_state(dev, XENBUS_CONNECTED);
 	log_guest(dev->domid, "%s %u connected", dev->driver->type, dev->devid);
 }
@@ -180,11 +181,14 @@ static void restart(struct xenbus_device *dev)
 
 static void closed(struct xenbus_device *dev)
 {
+	bool tell = atomic_load_explicit(&dev->unplug, memory_order_relaxed) ||
+		    (dev->was_connected && dev->front == XENBUS_CLOSED);
+
 	disconnect(dev);
 	set_state(dev, XENBUS_CLOSED);
-	if (atomic_load_explicit(&dev->unplug, memory_order_relaxed) &&
-	    dev->driver->unplugged) {
-		dev->driver->unplugged(dev);
+	dev->was_connected = false;
+	if (tell && dev->driver->closed) {
+		dev->driver->closed(dev);
 	}
 }
 

@@ -72,8 +72,12 @@ struct xenbus_driver {
 	 */
 	bool (*refresh)(struct xenbus_device *dev);
 
-	/* An unplugged device was closed by its frontend. May be NULL. */
-	void (*unplugged)(struct xenbus_device *dev);
+	/*
+	 * The frontend closed a device that it had connected, or that is being
+	 * unplugged (`dev->unplug`). Some frontends don't take a closed device
+	 * again: it must be made anew for them. May be NULL.
+	 */
+	void (*closed)(struct xenbus_device *dev);
 };
 
 /* A key and its value, made with the device. */
@@ -95,6 +99,7 @@ struct xenbus_device {
 	enum xenbus_state state;	/* the backend's */
 	enum xenbus_state front;	/* the frontend's, when last looked at */
 	bool connected;
+	bool was_connected;		/* and not closed since */
 	uint32_t failures;
 
 	/* Private to xenbus.c. */

@@ -77,6 +77,14 @@ static void check_vm(const struct vm_config *vm)
 		require(v->mtu >= VM_MTU_MIN && v->mtu <= VM_MTU_MAX);
 		require(v->trunk_count <= VM_VLAN_TRUNK_MAX && v->queues <= VM_VCPU_MAX);
 	}
+	require(vm->vbd_count <= VM_VBD_MAX);
+	for (unsigned int i = 0; i < vm->vbd_count; i++) {
+		const struct vm_vbd_config *v = &vm->vbd[i];
+		uint32_t number;
+
+		require(vmdesc_target_ok(v->target) && v->queues <= VM_VCPU_MAX);
+		require(vmdesc_vdev_number(v->name, &number) == 0 && number == v->device);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

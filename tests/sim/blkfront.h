@@ -72,6 +72,7 @@ struct bf_queue {
 struct blkfront {
 	struct domain *d;
 	struct vcpu *v;
+	unsigned int devid;
 	unsigned int queue_count;
 	struct bf_options options;
 	struct bf_queue queue[BF_QUEUES];
@@ -86,7 +87,7 @@ static inline void bf_write(const struct blkfront *f, const char *key, const cha
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%u/%s", f->d->id, BF_DEVICE, key);
+	snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%u/%s", f->d->id, f->devid, key);
 	assert_int_equal(xs_printf(NULL, path, "%s", value), 0);
 }
 
@@ -103,7 +104,7 @@ static inline long bf_read_back(const struct blkfront *f, const char *key)
 	char path[128];
 	char value[32];
 
-	snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u/%s", f->d->id, BF_DEVICE,
+	snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u/%s", f->d->id, f->devid,
 		 key);
 	return xs_read(NULL, path, value, sizeof(value), NULL) == 0 ? atol(value) : -1;
 }
@@ -493,6 +494,7 @@ static inline struct blkfront *bf_create(const struct vm_vbd_config *config,
 {
 	struct blkfront *f = calloc(1, sizeof(*f));
 
+	f->devid = BF_DEVICE;
 	f->options = *options;
 	f->queue_count = MAX(options->queues, 1U);
 	f->d = host_domain_create(BF_PAGES + BF_QUEUES * BLKIF_PAGES_MAX + 16, f->queue_count);

@@ -76,7 +76,9 @@ static inline bool md_pump(struct blk_target *t)
 
 		m->count--;
 		if (m->status == 0) {
-			md_copy(m, r);
+			if (r->op == BLK_READ || r->op == BLK_WRITE) {
+				md_copy(m, r);
+			}
 			m->flushes += r->op == BLK_FLUSH;
 			m->discarded += r->op == BLK_DISCARD ? r->sectors : 0;
 		}

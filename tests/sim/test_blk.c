@@ -551,6 +551,31 @@ static void test_unplug(void **state)
 	(void)state;
 }
 
+/* Linux's driver never takes a device again that it closed: there is a new one. */
+static void test_replug(void **state)
+{
+	struct blkfront *f = bf_start("mem:0", &linux_defaults);
+
+	for (unsigned int i = 0; i < 4; i++) {
+		bf_close(f);
+		assert_int_equal(bf_read_back(f, "state"), 6);
+		host_advance(BLKBACK_REPLUG_NS);
+		assert_int_equal(bf_read_back(f, "state"), -1);
+		f->devid ^= 1U << 30;
+		bf_connect(f);
+		expect_works(f, &md_disk[0], 0);
+	}
+	/* Whoever does take it again keeps it. */
+	bf_reload(f);
+	host_advance(2 * BLKBACK_REPLUG_NS);
+	expect_works(f, &md_disk[0], 0);
+	/* A VM that ends has closed it, too. */
+	bf_close(f);
+	host_domain_destroy(f->d);
+	bf_free(f);
+	(void)state;
+}
+
 static void test_creation_errors(void **state)
 {
 	struct domain *d = host_domain_create(16, 1);
@@ -697,7 +722,8 @@ int main(void)
 		BLK_TEST(test_ring_index), BLK_TEST(test_bad_keys), BLK_TEST(test_pages_stay),
 		BLK_TEST(test_close_in_flight), BLK_TEST(test_end_in_flight),
 		BLK_TEST(test_pool), BLK_TEST(test_resize), BLK_TEST(test_late_target),
-		BLK_TEST(test_unplug), BLK_TEST(test_creation_errors),
+		BLK_TEST(test_unplug), BLK_TEST(test_replug),
+		BLK_TEST(test_creation_errors),
 		BLK_TEST(test_rate_limits), BLK_TEST(test_fairness), BLK_TEST(test_expiry),
 	};
 

@@ -102,7 +102,8 @@ def test_ext4(scene):
 def test_module_reload(scene):
     for _ in range(3):
         scene.client.run(
-            "echo vbd-51712 >/sys/bus/xen/drivers/vbd/unbind && "
+            "for d in /sys/bus/xen/drivers/vbd/vbd-*; do "
+            "echo ${d##*/} >/sys/bus/xen/drivers/vbd/unbind; done && "
             "rmmod xen_blkfront && ! test -b /dev/xvda && "
             "insmod /lib/modules/xen-blkfront.ko", 60)
         scene.wait_disk()
@@ -111,9 +112,9 @@ def test_module_reload(scene):
 
 def test_loss(scene):
     """The server loses 5 % of its answers."""
-    scene.server.run("tc qdisc add dev eth0 root netem loss 5%")
+    scene.server.run("/usr/bin/tc qdisc add dev eth0 root netem loss 5%")
     scene.write_and_compare(8)
-    scene.server.run("tc qdisc del dev eth0 root")
+    scene.server.run("/usr/bin/tc qdisc del dev eth0 root")
     assert scene.counter("resent") > 0
     assert scene.counter("errors") == 0
 
