@@ -216,7 +216,8 @@ static void send_gone(const struct mgmt_packet *p)
 static const struct mgmt_verb *verb_find(unsigned int verb)
 {
 	static const struct mgmt_verb *const tables[] = {
-		mgmt_node_verbs, mgmt_vm_verbs, mgmt_net_verbs, mgmt_stream_verbs,
+		mgmt_image_verbs, mgmt_stream_verbs, mgmt_vm_verbs, mgmt_node_verbs,
+		mgmt_net_verbs, mgmt_create_verbs, mgmt_life_verbs,
 	};
 
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
@@ -378,7 +379,10 @@ static void timed(void)
 {
 	uint64_t next = discovery_answer((uint8_t *)tx);
 
-	if (session_expire()) {
+	bool any = session_expire();
+
+	any |= store_expire();
+	if (any) {
 		next = MIN(next, arch_now() + TICK_NS);
 	}
 	if (watches_look()) {
@@ -393,6 +397,7 @@ static void work_fn(struct work *w)
 {
 	/* Acquire: pairs with the release in wake(). */
 	uint32_t seen = atomic_load_explicit(&calls, memory_order_acquire);
+	bool more = false;
 	size_t n = 1;
 
 	for (unsigned int i = 0; i < MGMT_BATCH && n > 0 && running; i++) {
@@ -402,9 +407,10 @@ static void work_fn(struct work *w)
 		}
 	}
 	if (running) {
+		more = store_step();
 		timed();
 	}
-	if (n == 0 || !running) {
+	if ((n == 0 && !more) || !running) {
 		if (atomic_fetch_sub_explicit(&calls, seen, memory_order_acq_rel) == seen) {
 			return;
 		}

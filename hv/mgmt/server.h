@@ -44,6 +44,9 @@ extern const struct mgmt_verb mgmt_node_verbs[];
 extern const struct mgmt_verb mgmt_vm_verbs[];
 extern const struct mgmt_verb mgmt_net_verbs[];
 extern const struct mgmt_verb mgmt_stream_verbs[];
+extern const struct mgmt_verb mgmt_create_verbs[];
+extern const struct mgmt_verb mgmt_life_verbs[];
+extern const struct mgmt_verb mgmt_image_verbs[];
 
 /* The node's own data, constant after mgmt_init(). */
 const struct mgmt_config *mgmt_node(void);

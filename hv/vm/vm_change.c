@@ -2,7 +2,9 @@
 /*
  * What an operator changes of VMs at run time. See vm/vm.h.
  */
+#include "kern/cpu.h"
 #include "kern/log.h"
+#include "lib/bits.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 #include "vm/console.h"
@@ -132,7 +134,8 @@ int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, uint32_t weig
 	struct domain *d = domain_find(vm->id);
 	int err = 0;
 
-	if (index >= vm->config.vcpu_count || weight < VM_WEIGHT_MIN || weight > VM_WEIGHT_MAX) {
+	if (index >= vm->config.vcpu_count || weight < VM_WEIGHT_MIN || weight > VM_WEIGHT_MAX ||
+	    cap > 100 || (mask != 0 && (mask & (BIT(cpu_count) - 1)) == 0)) {
 		return -EINVAL;
 	}
 	if (d != NULL) {
