@@ -266,14 +266,9 @@ void domain_start(struct domain *d, gpa_t entry, uint64_t arg)
 
 static bool may_pause(const struct domain *d, bool pause)
 {
-	switch (d->state) {
-	case DOMAIN_BUILDING:
-	case DOMAIN_RUNNING:
-	case DOMAIN_PAUSED:
-		return d->paused != pause;
-	default:
-		return false;
-	}
+	enum domain_state s = atomic_load_explicit(&d->state, memory_order_relaxed);
+
+	return s != DOMAIN_DYING && s != DOMAIN_DEAD && d->paused != pause;
 }
 
 static int pause_set(struct domain *d, bool pause)
