@@ -120,6 +120,12 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	if (!v->spoof_check) {
 		bytes(t, "no-spoof-check", NULL, 0);
 	}
+	if (v->uplink) {
+		bytes(t, "uplink", NULL, 0);
+	}
+	if (v->hang_s != VM_HANG_DEFAULT_S) {
+		u32(t, "uplink-timeout", v->hang_s);
+	}
 	end(t);
 }
 
@@ -148,6 +154,20 @@ static void write_sched(struct tree *t, const struct vm_config *vm)
 	end(t);
 }
 
+static void write_assign(struct tree *t, const struct vm_config *vm)
+{
+	char list[VM_ASSIGN_MAX * VM_ASSIGN_PATH_MAX];
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < vm->assign_count; i++) {
+		strcpy(list + len, vm->assign[i]);
+		len += strlen(vm->assign[i]) + 1;
+	}
+	if (len != 0) {
+		bytes(t, "mv,assign", list, len);
+	}
+}
+
 static void write_props(struct tree *t, const struct vm_spec *spec)
 {
 	const struct vm_config *vm = &spec->vm;
@@ -162,6 +182,10 @@ static void write_props(struct tree *t, const struct vm_spec *spec)
 	str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
 	str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
 	str(t, "mv,on-crash", vm_action_name(vm->on_crash));
+	str(t, "mv,on-watchdog", vm_action_name(vm->on_watchdog));
+	if (vm->watchdog_s != 0) {
+		u32(t, "mv,watchdog", vm->watchdog_s);
+	}
 	if (vm->max_grant_frames != VM_GRANT_FRAMES_DEFAULT) {
 		u32(t, "max_grant_frames", vm->max_grant_frames);
 	}
@@ -171,6 +195,10 @@ static void write_props(struct tree *t, const struct vm_spec *spec)
 	if (vm->kaslr_seed) {
 		bytes(t, "mv,kaslr-seed", NULL, 0);
 	}
+	if (vm->direct_map) {
+		bytes(t, "direct-map", NULL, 0);
+	}
+	write_assign(t, vm);
 }
 
 static void write_vm(struct tree *t, const struct vm_spec *spec)

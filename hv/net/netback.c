@@ -205,6 +205,7 @@ static int vif_port_init(struct vif *v, const struct vm_vif_config *config)
 		.vlan = config->vlan,
 		.trunk_count = config->trunk_count,
 		.spoof_check = config->spoof_check,
+		.uplink = config->uplink,
 	};
 	char name[24];
 
@@ -250,6 +251,8 @@ int net_vif_create(struct domain *d, unsigned int index, const struct vm_vif_con
 	}
 	v->domain = d;
 	v->index = index;
+	v->mtu = config->mtu;
+	v->hang_s = config->hang_s;
 	v->max_queues = MIN(d->vcpu_count, NET_QUEUE_MAX);
 	if (config->queues != 0) {
 		v->max_queues = MIN(v->max_queues, config->queues);

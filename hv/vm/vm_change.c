@@ -56,6 +56,11 @@ int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **o
 	if (!vmdesc_check_alone(config, diag)) {
 		return -EINVAL;
 	}
+	if (config->assign_count > 0 || config->direct_map) {
+		vmdesc_tell(diag, VMDESC_ERROR, config->name,
+			    "devices and RAM of its own are given at boot only");
+		return -EINVAL;
+	}
 	for (unsigned int id = 1; id < VM_MAX; id++) {
 		const struct vm *vm = vm_by_id(id);
 
