@@ -230,6 +230,9 @@ static int vm_devices(struct vm *vm, struct domain *d)
 		err = xenstore_populate(d);
 	}
 	for (unsigned int i = 0; err == 0 && i < vm->config.vif_count; i++) {
+		if (vm->config.vif[i].absent) {
+			continue;
+		}
 		err = net_vif_create(d, i, &vm->config.vif[i]);
 		if (err != 0) {
 			log_error("vm", "%s: network interface %u can't be made (error %d)",

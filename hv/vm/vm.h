@@ -146,6 +146,14 @@ MUST_CHECK int vm_rename(struct vm *vm, const char *name);
 MUST_CHECK int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, uint32_t weight,
 			    uint32_t cap);
 
+/*
+ * Take a vif into the description, as number `index`. A MAC that isn't given is
+ * made. -EEXIST: the number or the MAC is in use; -ENOSPC: no such number.
+ */
+MUST_CHECK int vm_vif_add(struct vm *vm, unsigned int index, const struct vm_vif_config *vif);
+/* Take it out. */
+void vm_vif_drop(struct vm *vm, unsigned int index);
+
 void vm_tell(const struct vm *vm, enum vm_event event);
 
 /* From vm/domain.c: policy. True if the ended domain is to be preserved. */

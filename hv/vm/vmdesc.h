@@ -69,6 +69,7 @@ struct vm_vif_config {
 	uint32_t mtu;		/* VM_MTU_MIN..VM_MTU_MAX */
 	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	bool spoof_check;	/* drop frames with another source MAC */
+	bool absent;		/* unplugged: only its number is kept */
 	bool uplink;		/* a wire is behind it; then no spoof_check */
 	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
