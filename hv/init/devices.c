@@ -11,6 +11,7 @@
 #include "kern/log.h"
 #include "lib/fmt.h"
 #include "mem/frame.h"
+#include "mgmt/mgmt.h"
 #include "net/net.h"
 #include "vm/assign.h"
 #include "vm/console.h"
@@ -230,6 +231,9 @@ static int vm_devices(struct vm *vm, struct domain *d)
 		err = xenstore_populate(d);
 	}
 	for (unsigned int i = 0; err == 0 && i < vm->config.vif_count; i++) {
+		if (vm->config.vif[i].absent) {
+			continue;
+		}
 		err = net_vif_create(d, i, &vm->config.vif[i]);
 		if (err != 0) {
 			log_error("vm", "%s: network interface %u can't be made (error %d)",
@@ -250,12 +254,18 @@ static int vm_devices(struct vm *vm, struct domain *d)
 	return err;
 }
 
+static uint64_t wallclock(void)
+{
+	return pl031_read(rtc);
+}
+
 void devices_init(void)
 {
 	const struct boot_info *m = arch_boot_info();
 
 	if (m->has_rtc) {
 		rtc = arch_map_device(m->rtc.base, m->rtc.size);
+		mgmt_wallclock = wallclock;
 	}
 	console_event = console_raise;
 	vm_devices_hook = vm_devices;

@@ -16,6 +16,7 @@
 #include "lib/version.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
+#include "mgmt/mgmt.h"
 #include "mgmt/prompt.h"
 #include "net/net.h"
 #include "vm/bundle.h"
@@ -96,6 +97,21 @@ static void descriptions_read(struct vmdesc_set *set, struct vmdesc_diag *diag)
 
 #define BOOT_VMS_MAX 128U
 
+static struct mgmt_config management;
+
+static void management_start(void)
+{
+	int err;
+
+	if (!management.given || management.failed) {
+		return;
+	}
+	err = mgmt_init(&management);
+	if (err != 0) {
+		log_error("mgmt", "management is off: it could not be set up (error %d)", -err);
+	}
+}
+
 static void not_started(const struct vm_config *config, int err)
 {
 	log_error("vm", "%s: not started (error %d)", config->name, -err);
@@ -112,7 +128,10 @@ static void storage_init(const struct vm_storage_config *storage)
 
 void vms_start(void)
 {
-	struct vmdesc_set set = { .capacity = BOOT_VMS_MAX };
+	struct vmdesc_set set = {
+		.capacity = BOOT_VMS_MAX, .other_compatible = "mv,management",
+		.other = mgmt_config_read, .other_ctx = &management,
+	};
 	struct vmdesc_diag diag = { .line = diag_line };
 	static struct vm *added[BOOT_VMS_MAX];
 	unsigned int started = 0;
@@ -125,6 +144,8 @@ void vms_start(void)
 	}
 	descriptions_read(&set, &diag);
 	storage_init(&set.storage);
+	/* Before the VMs, so that none can take its MAC. */
+	management_start();
 	/* First all, so that RAM of their own is reserved while there is most. */
 	for (unsigned int i = 0; i < set.count; i++) {
 		added[i] = NULL;

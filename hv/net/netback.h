@@ -152,6 +152,9 @@ struct vif {
 	_Atomic(struct netback_queue *) queue[NET_QUEUE_MAX];
 	_Atomic unsigned int queue_count;	/* 0: not connected */
 	_Atomic bool broken;		/* the guest misused a ring */
+	_Atomic bool claimed;		/* somebody removes it */
+	struct timer unplug_timer;	/* has the guest let go of it? */
+	uint64_t unplug_until;
 	struct quiesce quiesce;
 };
 

@@ -47,7 +47,7 @@ enum net_counter {
 	NET_DROP_TX_GRANT,	/* the sender's page is not granted */
 	NET_DROP_SPOOF,		/* not the port's own source address */
 	NET_DROP_SELF,		/* to the sender itself */
-	NET_DROP_MGMT,		/* management protocol from a guest */
+	NET_DROP_MGMT,		/* management protocol from, or for, a guest */
 	NET_DROP_VLAN,		/* a tag that the port may not use */
 	NET_DROP_NO_PORT,	/* nobody to send it to */
 	NET_DROP_DOWN,		/* the receiver is not connected */
@@ -81,6 +81,7 @@ struct net_counts {
 
 struct net_port;
 struct net_batch;
+struct capture;
 
 enum net_verdict {
 	NET_SENT,
@@ -113,6 +114,8 @@ struct net_port_config {
 	 * allowed. Nobody waits for it and it waits for nobody.
 	 */
 	bool uplink;
+	/* The hypervisor's own port: nobody else's takes management frames. */
+	bool mgmt;
 };
 
 struct net_port {
@@ -120,6 +123,7 @@ struct net_port {
 	char name[24];		/* "vif3.0" */
 	const struct net_port_ops *ops;
 	uint64_t mac;
+	_Atomic(struct capture *) capture;	/* net/capture.h; NULL: none */
 	struct net_port_config config;
 	unsigned int mac_count;	/* learned; LOCK_NET_FDB */
 	unsigned int mac_limit;

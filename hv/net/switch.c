@@ -9,6 +9,7 @@
 #include "kern/random.h"
 #include "lib/bytes.h"
 #include "mem/heap.h"
+#include "net/capture.h"
 #include "net/eth.h"
 #include "net/vlan.h"
 
@@ -44,6 +45,7 @@ int switch_attach(struct net_port *p)
 void switch_detach(struct net_port *p)
 {
 	port_remove(p);
+	capture_port_gone(p);
 	fdb_remove_port(fdb, p);
 }
 
@@ -101,10 +103,22 @@ static NOINLINE enum net_verdict deliver_tagged(struct net_batch *b, struct net_
 	return p->ops->deliver(p, b, &tagged, may_wait);
 }
 
-static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
-				bool may_wait)
+/* The frame went its way, or was dropped there: copy it if the port is captured. */
+static inline enum net_verdict captured(struct net_port *p, const struct net_frame *f,
+					bool to_guest, enum net_verdict v)
 {
-	b->deliveries++;
+	/* Acquire: pairs with the release in capture_start(). */
+	struct capture *c = atomic_load_explicit(&p->capture, memory_order_acquire);
+
+	if (unlikely(c != NULL) && v != NET_WAIT) {
+		capture_frame(c, f, to_guest);
+	}
+	return v;
+}
+
+static enum net_verdict egress(struct net_batch *b, struct net_port *p, struct net_frame *f,
+			       bool may_wait)
+{
 	switch (vlan_egress(p, f->vlan)) {
 	case VLAN_UNTAGGED:
 		return p->ops->deliver(p, b, f, may_wait);
@@ -113,6 +127,13 @@ static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct 
 	default:
 		return drop(b, NET_DROP_VLAN);
 	}
+}
+
+static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
+				bool may_wait)
+{
+	b->deliveries++;
+	return captured(p, f, true, egress(b, p, f, may_wait));
 }
 
 /*
@@ -151,6 +172,29 @@ static enum net_verdict flood(struct net_batch *b, struct net_frame *f, bool uni
 	return NET_SENT;
 }
 
+/* Ports that management frames may come from and go to. */
+static bool takes_mgmt(const struct net_port *p)
+{
+	return p->config.uplink || p->config.mgmt;
+}
+
+static enum net_verdict flood_mgmt(struct net_batch *b, struct net_frame *f)
+{
+	unsigned int limit = port_limit();
+	unsigned int sent = 0;
+
+	for (unsigned int i = 0; i < limit; i++) {
+		struct net_port *p = port_get(i);
+
+		if (p != NULL && p != b->in && takes_mgmt(p) && flood_reaches(b, p, false) &&
+		    vlan_egress(p, f->vlan) != VLAN_NOT) {
+			sent++;
+			(void)deliver(b, p, f, false);
+		}
+	}
+	return sent > 0 ? NET_SENT : drop(b, NET_DROP_NO_PORT);
+}
+
 static struct net_port *find(struct net_batch *b, uint64_t key)
 {
 	struct net_cache *c = b->cache;
@@ -165,12 +209,34 @@ static struct net_port *find(struct net_batch *b, uint64_t key)
 	return c->port;
 }
 
-enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
+/* Rare, so apart. The source address was checked and learned. */
+static NOINLINE enum net_verdict input_mgmt(struct net_batch *b, struct net_frame *f, uint64_t dst)
+{
+	struct net_port *out;
+
+	if (mac_is_multicast(dst)) {
+		return flood_mgmt(b, f);
+	}
+	out = find(b, fdb_key(dst, f->vlan));
+	if (out == NULL) {
+		return flood_mgmt(b, f);
+	}
+	if (out == b->in) {
+		return drop(b, NET_DROP_SELF);
+	}
+	if (b->in->config.uplink && out->config.uplink) {
+		return drop(b, NET_DROP_UPLINK);
+	}
+	return takes_mgmt(out) ? deliver(b, out, f, false) : drop(b, NET_DROP_MGMT);
+}
+
+static enum net_verdict input(struct net_batch *b, struct net_frame *f)
 {
 	struct net_port *in = b->in;
 	uint64_t dst;
 	uint64_t src;
 	struct net_port *out;
+	bool is_mgmt;
 
 	if (!vlan_ingress(in, f)) {
 		return drop(b, NET_DROP_VLAN);
@@ -183,11 +249,15 @@ enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 	if (dst == in->mac) {
 		return drop(b, NET_DROP_SELF);
 	}
-	if (get_be16(f->head + ETH_TYPE_AT) == ETH_MGMT && !in->config.uplink) {
+	is_mgmt = get_be16(f->head + ETH_TYPE_AT) == ETH_MGMT;
+	if (unlikely(is_mgmt && !takes_mgmt(in))) {
 		return drop(b, NET_DROP_MGMT);
 	}
 	if (!in->config.spoof_check && !learn(b, fdb_key(src, f->vlan))) {
 		return drop(b, NET_DROP_SPOOF);
+	}
+	if (unlikely(is_mgmt)) {
+		return input_mgmt(b, f, dst);
 	}
 	if (mac_is_multicast(dst)) {
 		return flood(b, f, false);
@@ -203,4 +273,9 @@ enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 		return drop(b, NET_DROP_UPLINK);
 	}
 	return deliver(b, out, f, !in->config.uplink && !out->config.uplink);
+}
+
+enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
+{
+	return captured(b->in, f, false, input(b, f));
 }

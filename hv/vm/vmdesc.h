@@ -56,11 +56,14 @@
 #define VM_HANG_MAX_S		3600U
 #define VM_HANG_DEFAULT_S	5U
 
+struct store_image;
+
 /* A kernel or RAM disk: bytes that stay where the loader put them. */
 struct vm_module {
 	const void *data;	/* NULL: the VM has none */
 	size_t size;
 	char name[VM_MODULE_NAME_MAX];	/* file name, or "0x48000000" */
+	struct store_image *image;	/* pushed at run time; NULL: from boot */
 };
 
 struct vm_vif_config {
@@ -73,6 +76,7 @@ struct vm_vif_config {
 	uint32_t mtu;		/* VM_MTU_MIN..VM_MTU_MAX */
 	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	bool spoof_check;	/* drop frames with another source MAC */
+	bool absent;		/* unplugged: only its number is kept */
 	bool uplink;		/* a wire is behind it; then no spoof_check */
 	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
@@ -165,6 +169,11 @@ struct vmdesc_source {
 	/* Map machine memory. 0, -EFAULT (not RAM), or -EBUSY (in use). */
 	int (*memory)(void *ctx, hpa_t base, uint64_t size,
 		      const void **data);
+	/*
+	 * The pushed image with that SHA-256: *m's data, size and image, which the
+	 * caller gives back. 0, -ENOENT, or -EAGAIN (not complete).
+	 */
+	int (*image)(void *ctx, const uint8_t sha256[32], struct vm_module *m);
 	void *ctx;
 };
 
@@ -174,6 +183,13 @@ struct vmdesc_set {
 	unsigned int count;
 	unsigned int capacity;
 	struct vm_storage_config storage;	/* of the machine */
+	/*
+	 * Called for each child of /vms and /chosen that is compatible with
+	 * `other_compatible`, if that isn't NULL.
+	 */
+	const char *other_compatible;
+	void (*other)(void *ctx, const void *fdt, int node, struct vmdesc_diag *diag);
+	void *other_ctx;
 };
 
 /*
@@ -210,6 +226,14 @@ void vmdesc_add_bundle(struct vmdesc_set *set, const struct bundle *bundle,
 void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag);
 
 /*
+ * The same for one VM that comes later: by itself, and against one of those that
+ * are there. False: it can't be, which is told.
+ */
+MUST_CHECK bool vmdesc_check_alone(const struct vm_config *vm, struct vmdesc_diag *diag);
+MUST_CHECK bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other,
+				  struct vmdesc_diag *diag);
+
+/*
  * A disk's name in the guest ("xvda", "xvdb2") as the number that its frontend
  * is told. -EINVAL.
  */
@@ -217,6 +241,9 @@ MUST_CHECK int vmdesc_vdev_number(const char *name, uint32_t *number);
 
 /* Whether a disk's target is of a kind that there is. */
 bool vmdesc_target_ok(const char *target);
+
+/* Whether a VM may be called so. */
+bool vmdesc_name_ok(const char *name);
 
 /* "destroy", "restart" or "preserve". */
 const char *vm_action_name(enum vm_action action);

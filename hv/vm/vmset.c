@@ -123,6 +123,11 @@ static int add_tree(struct vmdesc_set *set, const void *fdt, size_t size,
 				   fdt_is_enabled(fdt, node)) {
 				vmdesc_read_storage(fdt, node, origin, &set->storage, diag);
 				seen++;
+			} else if (set->other_compatible != NULL &&
+				   fdt_is_compatible(fdt, node, set->other_compatible) &&
+				   fdt_is_enabled(fdt, node)) {
+				set->other(set->other_ctx, fdt, node, diag);
+				seen++;
 			}
 		}
 	}
@@ -281,6 +286,11 @@ static bool check_own(const struct vm_config *vm, struct vmdesc_diag *diag)
 	return check_macs(vm, vm, diag);
 }
 
+bool vmdesc_check_alone(const struct vm_config *vm, struct vmdesc_diag *diag)
+{
+	return check_own(vm, diag) && check_kernel(vm, diag);
+}
+
 static bool check_modules(const struct vm_config *vm,
 			  const struct vm_config *other,
 			  struct vmdesc_diag *diag)
@@ -321,7 +331,7 @@ static bool check_devices(const struct vm_config *vm, const struct vm_config *ot
 	return true;
 }
 
-static bool check_pair(const struct vm_config *vm, const struct vm_config *other,
+bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other,
 		       struct vmdesc_diag *diag)
 {
 	if (strcmp(vm->name, other->name) == 0) {
@@ -383,7 +393,7 @@ void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag)
 		bool ok = check_own(vm, diag) && vmdesc_check_vbds(vm, &set->storage, diag);
 
 		for (unsigned int j = 0; ok && j < kept; j++) {
-			ok = check_pair(vm, &set->vms[j], diag);
+			ok = vmdesc_check_pair(vm, &set->vms[j], diag);
 		}
 		/* Last: a kernel under another module is damaged by it. */
 		if (!ok || !check_kernel(vm, diag)) {
