@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DIGEST_LEN	32
+
 /* The writer; the first error stays and makes the rest do nothing. */
 struct tree {
 	void *fdt;
@@ -69,18 +71,23 @@ static void write_uuid(struct tree *t, const uint8_t *u)
 }
 
 static void write_module(struct tree *t, const char *node,
-			 const struct vm_module *m, const char *bootargs)
+			 const struct vm_module *m, const uint8_t *digest,
+			 const char *bootargs)
 {
 	char compatible[64];
 	int len = snprintf(compatible, sizeof(compatible),
 			   "multiboot,%s%cmultiboot,module", node, 0);
 
-	if (m->name[0] == '\0') {
+	if (m->name[0] == '\0' && digest == NULL) {
 		return;
 	}
 	begin(t, node);
 	bytes(t, "compatible", compatible, (size_t)len + 1);
-	str(t, "file", m->name);
+	if (digest != NULL) {
+		bytes(t, "mv,sha256", digest, DIGEST_LEN);
+	} else {
+		str(t, "file", m->name);
+	}
 	if (bootargs != NULL) {
 		str(t, "bootargs", bootargs);
 	}
@@ -179,8 +186,9 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 
 	begin(t, "vm");
 	write_props(t, spec);
-	write_module(t, "kernel", &vm->kernel, vm->bootargs);
-	write_module(t, "ramdisk", &vm->ramdisk, NULL);
+	write_module(t, "kernel", &vm->kernel, spec->kernel_digest,
+		     vm->bootargs);
+	write_module(t, "ramdisk", &vm->ramdisk, spec->ramdisk_digest, NULL);
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		write_vif(t, &vm->vif[i], i);
 	}

@@ -11,9 +11,9 @@
 #define DESCRIBE_SIZE	16384
 
 /*
- * One tree with one VM; its modules are named by vm.kernel.name and
- * vm.ramdisk.name ("": none). Returns the tree's size, or 0 when it doesn't
- * fit into buf[0..size).
+ * One tree with one VM; its modules are named by their digests, or by
+ * vm.kernel.name and vm.ramdisk.name ("": none). Returns the tree's size, or
+ * 0 when it doesn't fit into buf[0..size).
  */
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size);
 
