@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cpio.h"
 #include "describe.h"
+#include "nodecfg.h"
 #include "util.h"
 #include "verbs.h"
 #include "xlcfg.h"
@@ -23,6 +25,7 @@
 #define DATA_ALIGN	4096	/* the loader can then map what it copies */
 #define TREE_ALIGN	8	/* as device trees want it */
 #define VM_LIMIT	256
+#define NODE_FILE	"@node.dtb"	/* no VM can be called so */
 
 /* A file of the bundle: a kernel or RAM disk that some VMs name. */
 struct file {
@@ -32,6 +35,7 @@ struct file {
 };
 
 struct maker {
+	const struct node_spec *node;	/* NULL: no management */
 	struct vm_spec *spec;
 	size_t spec_count;
 	struct file *file;
@@ -268,6 +272,20 @@ static bool add_description(struct cpio *c, const struct maker *m, size_t index)
 	return true;
 }
 
+static bool add_node(struct cpio *c, const struct node_spec *node)
+{
+	static uint64_t buf[DESCRIBE_SIZE / 8];
+	size_t size = nodecfg_describe(node, buf, sizeof(buf));
+
+	if (size == 0) {
+		tell_error(node->name, 0, "the description is too large");
+		return false;
+	}
+	cpio_add_file(c, NODE_FILE, buf, size, TREE_ALIGN);
+	explicit_bzero(buf, sizeof(buf));
+	return true;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct file *)a)->name,
@@ -280,6 +298,9 @@ static int by_name(const void *a, const void *b)
  */
 static bool pack(struct cpio *c, struct maker *m)
 {
+	if (m->node != NULL && !add_node(c, m->node)) {
+		return false;
+	}
 	for (size_t i = 0; i < m->spec_count; i++) {
 		if (!add_description(c, m, i)) {
 			return false;
@@ -331,13 +352,18 @@ static int write_bundle(const struct maker *m, const struct cpio *c,
 	return EXIT_OK;
 }
 
-static int make(const char *output, bool no_check, char **paths, int count)
+static int make(const char *output, const char *node, bool no_check,
+		char **paths, int count)
 {
-	struct maker m = { .spec = NULL };
+	struct node_spec node_spec;
+	struct maker m = { .node = node != NULL ? &node_spec : NULL };
 	struct cpio c = { .data = NULL };
-	bool ok = true;
+	bool ok = node == NULL || nodecfg_read(&node_spec, node) == 0;
 	int status = EXIT_FAILED;
 
+	if (ok && node != NULL && node_spec.has_key) {
+		umask(077);		/* the bundle has the key in it */
+	}
 	for (int i = 0; i < count; i++) {
 		ok = add_cfg(&m, paths[i]) && ok;
 	}
@@ -363,10 +389,11 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "list", no_argument, NULL, 'l' },
+		{ "node", required_argument, NULL, 'N' },
 		{ "no-check", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *output = NULL;
+	const char *output = NULL, *node = NULL;
 	bool do_list = false, no_check = false;
 	int c;
 
@@ -378,6 +405,9 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 			break;
 		case 'l':
 			do_list = true;
+			break;
+		case 'N':
+			node = optarg;
 			break;
 		case 'n':
 			no_check = true;
@@ -397,8 +427,8 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 	if (output == NULL) {
 		return usage_error(verb, "-o FILE is missing");
 	}
-	if (argc == optind) {
+	if (argc == optind && node == NULL) {
 		return usage_error(verb, "no configuration file is given");
 	}
-	return make(output, no_check, argv + optind, argc - optind);
+	return make(output, node, no_check, argv + optind, argc - optind);
 }

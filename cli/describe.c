@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a struct vm_spec to a tree after docs/vm-description.md, with libfdt's
- * sequential functions. What has its default value isn't written.
+ * From a struct vm_spec to a tree after docs/vm-description.md. What has its
+ * default value isn't written.
  */
 #include "describe.h"
 
@@ -9,53 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tree.h"
+
 #define DIGEST_LEN	32
-
-/* The writer; the first error stays and makes the rest do nothing. */
-struct tree {
-	void *fdt;
-	int err;
-};
-
-static void begin(struct tree *t, const char *name)
-{
-	if (t->err == 0) {
-		t->err = fdt_begin_node(t->fdt, name);
-	}
-}
-
-static void end(struct tree *t)
-{
-	if (t->err == 0) {
-		t->err = fdt_end_node(t->fdt);
-	}
-}
-
-static void bytes(struct tree *t, const char *name, const void *p, size_t len)
-{
-	if (t->err == 0) {
-		t->err = fdt_property(t->fdt, name, p, (int)len);
-	}
-}
-
-static void str(struct tree *t, const char *name, const char *s)
-{
-	bytes(t, name, s, strlen(s) + 1);
-}
-
-static void u32(struct tree *t, const char *name, uint32_t v)
-{
-	fdt32_t be = cpu_to_fdt32(v);
-
-	bytes(t, name, &be, sizeof(be));
-}
-
-static void u64(struct tree *t, const char *name, uint64_t v)
-{
-	fdt64_t be = cpu_to_fdt64(v);
-
-	bytes(t, name, &be, sizeof(be));
-}
 
 static void write_uuid(struct tree *t, const uint8_t *u)
 {
@@ -67,7 +23,7 @@ static void write_uuid(struct tree *t, const uint8_t *u)
 			      i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
 			      u[i]);
 	}
-	str(t, "mv,uuid", s);
+	tree_str(t, "mv,uuid", s);
 }
 
 static void write_module(struct tree *t, const char *node,
@@ -81,17 +37,17 @@ static void write_module(struct tree *t, const char *node,
 	if (m->name[0] == '\0' && digest == NULL) {
 		return;
 	}
-	begin(t, node);
-	bytes(t, "compatible", compatible, (size_t)len + 1);
+	tree_begin(t, node);
+	tree_bytes(t, "compatible", compatible, (size_t)len + 1);
 	if (digest != NULL) {
-		bytes(t, "mv,sha256", digest, DIGEST_LEN);
+		tree_bytes(t, "mv,sha256", digest, DIGEST_LEN);
 	} else {
-		str(t, "file", m->name);
+		tree_str(t, "file", m->name);
 	}
 	if (bootargs != NULL) {
-		str(t, "bootargs", bootargs);
+		tree_str(t, "bootargs", bootargs);
 	}
-	end(t);
+	tree_end(t);
 }
 
 static void write_vif(struct tree *t, const struct vm_vif_config *v,
@@ -101,33 +57,33 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	char node[16];
 
 	snprintf(node, sizeof(node), "vif%u", index);
-	begin(t, node);
-	str(t, "compatible", "mv,vif");
+	tree_begin(t, node);
+	tree_str(t, "compatible", "mv,vif");
 	if (v->name[0] != '\0') {
-		str(t, "label", v->name);
+		tree_str(t, "label", v->name);
 	}
 	if (v->has_mac) {
-		bytes(t, "local-mac-address", v->mac, 6);
+		tree_bytes(t, "local-mac-address", v->mac, 6);
 	}
 	if (v->mtu != VM_MTU_DEFAULT) {
-		u32(t, "mtu", v->mtu);
+		tree_u32(t, "mtu", v->mtu);
 	}
 	if (v->vlan != 0) {
-		u32(t, "vlan", v->vlan);
+		tree_u32(t, "vlan", v->vlan);
 	}
 	if (v->trunk_count != 0) {
 		for (unsigned int i = 0; i < v->trunk_count; i++) {
 			trunk[i] = cpu_to_fdt32(v->trunk[i]);
 		}
-		bytes(t, "vlan-trunk", trunk, v->trunk_count * 4);
+		tree_bytes(t, "vlan-trunk", trunk, v->trunk_count * 4);
 	}
 	if (v->queues != 0) {
-		u32(t, "queues", v->queues);
+		tree_u32(t, "queues", v->queues);
 	}
 	if (!v->spoof_check) {
-		bytes(t, "no-spoof-check", NULL, 0);
+		tree_bytes(t, "no-spoof-check", NULL, 0);
 	}
-	end(t);
+	tree_end(t);
 }
 
 static void write_sched(struct tree *t, const struct vm_config *vm)
@@ -138,45 +94,45 @@ static void write_sched(struct tree *t, const struct vm_config *vm)
 	    vm->pin[0] == 0) {
 		return;
 	}
-	begin(t, "sched");
-	str(t, "compatible", "mv,sched");
+	tree_begin(t, "sched");
+	tree_str(t, "compatible", "mv,sched");
 	if (vm->weight != VM_WEIGHT_DEFAULT) {
-		u32(t, "weight", vm->weight);
+		tree_u32(t, "weight", vm->weight);
 	}
 	if (vm->cap != 0) {
-		u32(t, "cap", vm->cap);
+		tree_u32(t, "cap", vm->cap);
 	}
 	if (vm->pin[0] != 0) {
 		for (unsigned int i = 0; i < vm->vcpu_count; i++) {
 			mask[i] = cpu_to_fdt32((uint32_t)vm->pin[i]);
 		}
-		bytes(t, "cpu-mask", mask, vm->vcpu_count * 4);
+		tree_bytes(t, "cpu-mask", mask, vm->vcpu_count * 4);
 	}
-	end(t);
+	tree_end(t);
 }
 
 static void write_props(struct tree *t, const struct vm_spec *spec)
 {
 	const struct vm_config *vm = &spec->vm;
 
-	str(t, "compatible", "xen,domain");
-	str(t, "mv,name", vm->name);
+	tree_str(t, "compatible", "xen,domain");
+	tree_str(t, "mv,name", vm->name);
 	if (spec->has_uuid) {
 		write_uuid(t, vm->uuid);
 	}
-	u64(t, "memory", vm->memory_kib);
-	u32(t, "cpus", vm->vcpu_count);
-	str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
-	str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
-	str(t, "mv,on-crash", vm_action_name(vm->on_crash));
+	tree_u64(t, "memory", vm->memory_kib);
+	tree_u32(t, "cpus", vm->vcpu_count);
+	tree_str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
+	tree_str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
+	tree_str(t, "mv,on-crash", vm_action_name(vm->on_crash));
 	if (vm->max_grant_frames != VM_GRANT_FRAMES_DEFAULT) {
-		u32(t, "max_grant_frames", vm->max_grant_frames);
+		tree_u32(t, "max_grant_frames", vm->max_grant_frames);
 	}
 	if (vm->max_evtchn != VM_EVTCHN_DEFAULT) {
-		u32(t, "mv,max-event-channels", vm->max_evtchn);
+		tree_u32(t, "mv,max-event-channels", vm->max_evtchn);
 	}
 	if (vm->kaslr_seed) {
-		bytes(t, "mv,kaslr-seed", NULL, 0);
+		tree_bytes(t, "mv,kaslr-seed", NULL, 0);
 	}
 }
 
@@ -184,7 +140,7 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 {
 	const struct vm_config *vm = &spec->vm;
 
-	begin(t, "vm");
+	tree_begin(t, "vm");
 	write_props(t, spec);
 	write_module(t, "kernel", &vm->kernel, spec->kernel_digest,
 		     vm->bootargs);
@@ -194,29 +150,21 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 	}
 	write_sched(t, vm);
 	if (!vm->console) {
-		begin(t, "console");
-		str(t, "compatible", "mv,console");
-		str(t, "status", "disabled");
-		end(t);
+		tree_begin(t, "console");
+		tree_str(t, "compatible", "mv,console");
+		tree_str(t, "status", "disabled");
+		tree_end(t);
 	}
-	end(t);
+	tree_end(t);
 }
 
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size)
 {
-	struct tree t = { .fdt = buf };
+	struct tree t;
 
-	t.err = fdt_create(buf, (int)size);
-	if (t.err == 0) {
-		t.err = fdt_finish_reservemap(buf);
-	}
-	begin(&t, "");
-	begin(&t, "vms");
+	tree_create(&t, buf, size);
+	tree_begin(&t, "vms");
 	write_vm(&t, spec);
-	end(&t);
-	end(&t);
-	if (t.err == 0) {
-		t.err = fdt_finish(buf);
-	}
-	return t.err == 0 ? fdt_totalsize(buf) : 0;
+	tree_end(&t);
+	return tree_finish(&t);
 }

@@ -20,7 +20,7 @@ struct call {
 	size_t head_len, data_len;
 	struct answer *answer;
 	uint32_t have;		/* parts, a bit for each */
-	unsigned int parts;	/* 0: no reply yet */
+	unsigned int parts;	/* in all; 0: not known yet */
 	unsigned int status;	/* the node's, once it is complete */
 	bool sent_twice;
 	uint64_t sent_ms;
@@ -66,6 +66,8 @@ static void keep_text(struct session *s, const struct reply *r)
 /* A packet of the reply. 1: it is complete; 0: not yet; SESSION_BAD_REPLY. */
 static int take_part(struct session *s, struct call *c, const struct reply *r)
 {
+	uint32_t all;
+
 	if (r->verb != c->verb) {
 		return SESSION_BAD_REPLY;
 	}
@@ -74,17 +76,17 @@ static int take_part(struct session *s, struct call *c, const struct reply *r)
 		c->status = r->status;
 		return 1;
 	}
-	if (c->parts != r->parts) {	/* the first, or answered anew */
+	if (r->part + 1 == r->parts) {	/* the last one knows how many */
 		c->parts = r->parts;
-		c->have = 0;
 	}
 	c->have |= 1U << r->part;
 	if (c->answer != NULL) {
-		c->answer->parts = r->parts;
 		c->answer->len[r->part] = r->len;
 		memcpy(c->answer->body[r->part], r->body, r->len);
+		c->answer->parts = c->parts;
 	}
-	return c->have == (1U << c->parts) - 1 ? 1 : 0;
+	all = (1U << c->parts) - 1;
+	return c->parts != 0 && (c->have & all) == all ? 1 : 0;
 }
 
 static void measure(struct session *s, const struct call *c)

@@ -17,9 +17,8 @@ void stream_init(struct stream *st, struct session *s, uint8_t kind,
 	};
 }
 
-/* One packet's bytes. 1: go on; 0: the rest doesn't follow; SESSION_*. */
-static int take_part(struct stream *st, const uint8_t *body, size_t len,
-		     stream_sink sink, void *ctx, size_t *count)
+int stream_take(struct stream *st, const uint8_t *body, size_t len,
+		stream_sink sink, void *ctx, size_t *count)
 {
 	struct mv_stream_data d;
 	uint64_t offset;
@@ -80,7 +79,7 @@ int stream_read(struct stream *st, unsigned int parts, stream_sink sink,
 	*count = 0;
 	st->restarted = false;
 	for (unsigned int i = 0; err == 0 && what == 1 && i < a.parts; i++) {
-		what = take_part(st, a.body[i], a.len[i], sink, ctx, count);
+		what = stream_take(st, a.body[i], a.len[i], sink, ctx, count);
 		err = what < 0 ? what : 0;
 	}
 	return err;

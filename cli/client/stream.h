@@ -37,6 +37,13 @@ void stream_init(struct stream *st, struct session *s, uint8_t kind,
 int stream_read(struct stream *st, unsigned int parts, stream_sink sink,
 		void *ctx, size_t *count);
 
+/*
+ * One packet of a read's reply. 1: *count bytes more went to the sink, the
+ * next may follow; 0: what follows isn't wanted; SESSION_BAD_REPLY.
+ */
+int stream_take(struct stream *st, const uint8_t *body, size_t len,
+		stream_sink sink, void *ctx, size_t *count);
+
 /* Ask for notices when it grows; harmless to repeat. */
 int stream_watch(struct stream *st, bool on);
 
