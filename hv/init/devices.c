@@ -10,6 +10,7 @@
 #include "kern/log.h"
 #include "lib/fmt.h"
 #include "mem/frame.h"
+#include "mgmt/mgmt.h"
 #include "net/net.h"
 #include "vm/console.h"
 #include "vm/vm.h"
@@ -240,12 +241,18 @@ static int vm_devices(struct vm *vm, struct domain *d)
 	return err;
 }
 
+static uint64_t wallclock(void)
+{
+	return pl031_read(rtc);
+}
+
 void devices_init(void)
 {
 	const struct boot_info *m = arch_boot_info();
 
 	if (m->has_rtc) {
 		rtc = arch_map_device(m->rtc.base, m->rtc.size);
+		mgmt_wallclock = wallclock;
 	}
 	console_event = console_raise;
 	vm_devices_hook = vm_devices;

@@ -14,6 +14,7 @@
 #include "lib/version.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
+#include "mgmt/mgmt.h"
 #include "mgmt/prompt.h"
 #include "net/net.h"
 #include "vm/bundle.h"
@@ -94,9 +95,27 @@ static void descriptions_read(struct vmdesc_set *set, struct vmdesc_diag *diag)
 
 #define BOOT_VMS_MAX 128U
 
+static struct mgmt_config management;
+
+static void management_start(void)
+{
+	int err;
+
+	if (!management.given || management.failed) {
+		return;
+	}
+	err = mgmt_init(&management);
+	if (err != 0) {
+		log_error("mgmt", "management is off: it could not be set up (error %d)", -err);
+	}
+}
+
 void vms_start(void)
 {
-	struct vmdesc_set set = { .capacity = BOOT_VMS_MAX };
+	struct vmdesc_set set = {
+		.capacity = BOOT_VMS_MAX, .other_compatible = "mv,management",
+		.other = mgmt_config_read, .other_ctx = &management,
+	};
 	struct vmdesc_diag diag = { .line = diag_line };
 	unsigned int started = 0;
 
@@ -106,6 +125,8 @@ void vms_start(void)
 		return;
 	}
 	descriptions_read(&set, &diag);
+	/* Before the VMs, so that none can take its MAC. */
+	management_start();
 	for (unsigned int i = 0; i < set.count; i++) {
 		struct vm *vm;
 		int err = vm_add(&set.vms[i], &vm);

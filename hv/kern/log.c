@@ -164,6 +164,22 @@ size_t log_read(char *buf, size_t size)
 	return n;
 }
 
+size_t log_read_at(uint64_t *offset, char *buf, size_t size, uint64_t *oldest, uint64_t *end)
+{
+	size_t n;
+
+	spin_lock(&lock);
+	*end = ring_end;
+	*oldest = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;
+	*offset = MIN(MAX(*offset, *oldest), *end);
+	n = (size_t)MIN(*end - *offset, (uint64_t)size);
+	for (size_t i = 0; i < n; i++) {
+		buf[i] = ring[(*offset + i) % RING_SIZE];
+	}
+	spin_unlock(&lock);
+	return n;
+}
+
 static void panic_line(const char *text)
 {
 	console_out(text, strlen(text));

@@ -46,6 +46,12 @@ void log_set_sink(void (*sink)(const char *text, size_t len));
 /* Copy out the ring's text from its oldest byte on; returns the bytes. */
 size_t log_read(char *buf, size_t size);
 
+/*
+ * Copy out text from the *offset'th byte ever written on, or from the oldest that
+ * is kept; *offset becomes that of the first byte copied. Returns the bytes.
+ */
+size_t log_read_at(uint64_t *offset, char *buf, size_t size, uint64_t *oldest, uint64_t *end);
+
 /* Print registers, backtrace and build id, stop all CPUs for good. */
 NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

@@ -42,6 +42,7 @@ static unsigned int run_state(const struct sched_unit *u)
 		[SCHED_RUNNING] = RUN_RUNNING,
 		[SCHED_THROTTLED] = RUN_RUNNABLE,
 		[SCHED_OFF] = RUN_OFFLINE,
+		[SCHED_PAUSED] = RUN_OFFLINE,
 	};
 
 	return map[u->state];
@@ -282,8 +283,45 @@ void sched_start(struct sched_unit *u)
 	spin_lock(&lock);
 	u->stop = false;
 	u->wake_pending = false;
-	if (u->state == SCHED_OFF) {
+	if (u->state == SCHED_OFF && u->paused) {
+		set_state_locked(u, SCHED_PAUSED, now);
+	} else if (u->state == SCHED_OFF) {
 		make_runnable_locked(u, now);
+	}
+	spin_unlock(&lock);
+}
+
+void sched_pause(struct sched_unit *u)
+{
+	uint64_t now = arch_now();
+
+	spin_lock(&lock);
+	u->paused = true;
+	switch (u->state) {
+	case SCHED_RUNNING:
+		cpu_notify(u->cpu, CPU_RESCHED);
+		break;
+	case SCHED_QUEUED:
+		list_remove(&u->node);
+		set_state_locked(u, SCHED_PAUSED, now);
+		break;
+	case SCHED_BLOCKED:
+	case SCHED_THROTTLED:
+		set_state_locked(u, SCHED_PAUSED, now);
+		break;
+	case SCHED_OFF:
+	case SCHED_PAUSED:
+		break;
+	}
+	spin_unlock(&lock);
+}
+
+void sched_unpause(struct sched_unit *u)
+{
+	spin_lock(&lock);
+	u->paused = false;
+	if (u->state == SCHED_PAUSED) {
+		make_runnable_locked(u, arch_now());
 	}
 	spin_unlock(&lock);
 }
@@ -304,6 +342,7 @@ void sched_stop(struct sched_unit *u)
 		break;
 	case SCHED_BLOCKED:
 	case SCHED_THROTTLED:
+	case SCHED_PAUSED:
 		set_state_locked(u, SCHED_OFF, now);
 		break;
 	case SCHED_OFF:
@@ -348,7 +387,7 @@ void sched_block(struct sched_unit *u)
 	spin_lock(&lock);
 	if (u->state == SCHED_RUNNING && !u->wake_pending && !u->stop) {
 		charge_locked(u, now);
-		set_state_locked(u, SCHED_BLOCKED, now);
+		set_state_locked(u, u->paused ? SCHED_PAUSED : SCHED_BLOCKED, now);
 		cpu_notify(u->cpu, CPU_RESCHED);
 	}
 	spin_unlock(&lock);
@@ -414,6 +453,10 @@ static bool current_may_go_on_locked(struct cpu *c, struct sched_unit *u, uint64
 	if (u->stop) {
 		u->stop = false;
 		set_state_locked(u, SCHED_OFF, now);
+		return false;
+	}
+	if (u->paused) {
+		set_state_locked(u, SCHED_PAUSED, now);
 		return false;
 	}
 	if (capped(u)) {

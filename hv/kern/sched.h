@@ -26,6 +26,7 @@ enum sched_state {
 	SCHED_RUNNING,
 	SCHED_THROTTLED,	/* used up its cap in this period */
 	SCHED_OFF,		/* not to be run; wakes do nothing */
+	SCHED_PAUSED,		/* runs when it is unpaused */
 };
 
 /* Times by what a guest's runstate counts (xen/vcpu.h RUNSTATE_*). */
@@ -37,6 +38,7 @@ struct sched_unit {
 	bool on_cpu;			/* its state is loaded on `cpu` */
 	bool stop;			/* to be OFF when it leaves its CPU */
 	bool wake_pending;		/* woken since it last looked */
+	bool paused;
 	struct cpu *cpu;		/* where it runs or ran last, or NULL */
 	uint64_t vtime;			/* weighted ns */
 	uint64_t charged;		/* run time is charged up to here */
@@ -62,6 +64,14 @@ void sched_start(struct sched_unit *u);
  */
 void sched_stop(struct sched_unit *u);
 bool sched_is_stopped(struct sched_unit *u);
+
+/*
+ * Keep it from running until it is unpaused, whatever is done to it meanwhile. One
+ * that runs on another CPU goes on for a moment. Afterwards it runs, even if it
+ * was blocked: it has to look why anyway.
+ */
+void sched_pause(struct sched_unit *u);
+void sched_unpause(struct sched_unit *u);
 
 /* An event for the unit: BLOCKED becomes QUEUED; a running one remembers. */
 void sched_wake(struct sched_unit *u);

@@ -8,12 +8,9 @@
 #include "lib/version.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
+#include "mgmt/counters.h"
 #include "mgmt/prompt.h"
-#include "net/port.h"
 #include "vm/domain.h"
-#include "vm/mux.h"
-#include "xen/hypercall.h"
-#include "xenstore/xenstore.h"
 
 #define LOG_SIZE	32768U
 #define LOG_STEP	512U
@@ -67,69 +64,20 @@ static bool cmd_memory(struct prompt_call *c)
 	return false;
 }
 
-static void print_count(const char *name, unsigned long long n)
-{
-	if (n != 0) {
-		prompt_print("  %-22s %llu\n", name, n);
-	}
-}
-
-static void print_guests(void)
-{
-	static const char *const kinds[EXIT_KINDS] = {
-		"exits_hypercall", "exits_irq", "exits_wait", "exits_mmio",
-		"exits_sysreg", "exits_firmware", "exits_other",
-	};
-	struct domain_totals s;
-
-	domain_totals(&s);
-	for (unsigned int k = 0; k < EXIT_KINDS; k++) {
-		print_count(kinds[k], s.exits[k]);
-	}
-	print_count("events_from_guests", s.events_sent);
-	print_count("upcalls", s.upcalls);
-	print_count("misuse", s.misuse);
-	for (unsigned int nr = 0; nr < HC_MAX; nr++) {
-		if (hypercall_name(nr) != NULL) {
-			print_count(hypercall_name(nr), hypercall_count(nr));
-		}
-	}
-}
-
-static void print_stores(void)
-{
-	struct xs_stats xs;
-	struct mux_stats mux;
-
-	xenstore_stats(&xs);
-	print_count("xenstore_requests", xs.requests);
-	print_count("xenstore_errors", xs.errors);
-	print_count("xenstore_events", xs.events);
-	print_count("xenstore_events_lost", xs.events_lost);
-	print_count("xenstore_conflicts", xs.conflicts);
-	print_count("xenstore_bad_conns", xs.bad_conns);
-	print_count("xenstore_nodes", xs.node_count);
-	print_count("xenstore_watches", xs.watch_count);
-	mux_get_stats(&mux);
-	print_count("console_sent", mux.sent);
-	print_count("console_lost", mux.lost);
-	print_count("console_log_lost", mux.log_lost);
-	print_count("console_input", mux.input);
-	print_count("console_input_lost", mux.input_lost);
-}
-
+/* A group in each step; those that are 0 are left out. */
 static bool cmd_counters(struct prompt_call *c)
 {
-	if (c->step == 0) {
-		print_guests();
-	} else if (c->step == 1) {
-		print_stores();
-	} else if (c->step - 2 < NET_COUNTERS) {
-		enum net_counter n = (enum net_counter)(c->step - 2);
+	struct counter list[COUNTERS_MAX];
+	unsigned int count;
 
-		print_count(net_counter_name(n), net_count(n));
-	} else {
+	if (!counters_read(c->step, list, &count)) {
 		return false;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		if (list[i].value != 0) {
+			prompt_print("  %-22s %llu\n", list[i].name,
+				     (unsigned long long)list[i].value);
+		}
 	}
 	return true;
 }

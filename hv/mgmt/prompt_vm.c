@@ -89,7 +89,7 @@ static const char *vcpu_state(const struct vcpu *v)
 	static const char *const names[] = {
 		[SCHED_BLOCKED] = "waiting", [SCHED_QUEUED] = "ready",
 		[SCHED_RUNNING] = "running", [SCHED_THROTTLED] = "capped",
-		[SCHED_OFF] = "off",
+		[SCHED_OFF] = "off", [SCHED_PAUSED] = "paused",
 	};
 
 	return v->sched.state < ARRAY_SIZE(names) ? names[v->sched.state] : "?";

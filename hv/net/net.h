@@ -25,4 +25,10 @@ MUST_CHECK int net_init(void);
 MUST_CHECK int net_vif_create(struct domain *d, unsigned int index,
 			      const struct vm_vif_config *config);
 
+/* The id of the domain that a port belongs to; 0: none. */
+unsigned int net_port_domain(const struct net_port *p);
+
+/* Bytes to and from a domain through all its ports so far. */
+void net_domain_bytes(const struct domain *d, uint64_t *to, uint64_t *from);
+
 #endif

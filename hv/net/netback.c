@@ -276,6 +276,25 @@ fail_free:
 	return err;
 }
 
+unsigned int net_port_domain(const struct net_port *p)
+{
+	return p->ops == &vif_ops ? container_of(p, const struct vif, port)->domain->id : 0;
+}
+
+void net_domain_bytes(const struct domain *d, uint64_t *to, uint64_t *from)
+{
+	*to = 0;
+	*from = 0;
+	for (unsigned int i = 0; i < port_limit(); i++) {
+		const struct net_port *p = port_get(i);
+
+		if (p != NULL && net_port_domain(p) == d->id) {
+			*to += port_count(p, NET_RX_BYTES);
+			*from += port_count(p, NET_TX_BYTES);
+		}
+	}
+}
+
 static bool vifs_destroy(struct domain *d)
 {
 	char path[48];

@@ -47,7 +47,7 @@ enum net_counter {
 	NET_DROP_TX_GRANT,	/* the sender's page is not granted */
 	NET_DROP_SPOOF,		/* not the port's own source address */
 	NET_DROP_SELF,		/* to the sender itself */
-	NET_DROP_MGMT,		/* management protocol from a guest */
+	NET_DROP_MGMT,		/* management protocol from, or for, a guest */
 	NET_DROP_VLAN,		/* a tag that the port may not use */
 	NET_DROP_NO_PORT,	/* nobody to send it to */
 	NET_DROP_DOWN,		/* the receiver is not connected */
@@ -111,6 +111,8 @@ struct net_port_config {
 	 * tagged, management frames are allowed.
 	 */
 	bool uplink;
+	/* The hypervisor's own port: nobody else's takes management frames. */
+	bool mgmt;
 };
 
 struct net_port {

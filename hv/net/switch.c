@@ -129,6 +129,29 @@ static enum net_verdict flood(struct net_batch *b, struct net_frame *f)
 	return NET_SENT;
 }
 
+/* Ports that management frames may come from and go to. */
+static bool takes_mgmt(const struct net_port *p)
+{
+	return p->config.uplink || p->config.mgmt;
+}
+
+static enum net_verdict flood_mgmt(struct net_batch *b, struct net_frame *f)
+{
+	unsigned int limit = port_limit();
+	unsigned int sent = 0;
+
+	for (unsigned int i = 0; i < limit; i++) {
+		struct net_port *p = port_get(i);
+
+		if (p != NULL && p != b->in && takes_mgmt(p) &&
+		    vlan_egress(p, f->vlan) != VLAN_NOT) {
+			sent++;
+			(void)deliver(b, p, f, false);
+		}
+	}
+	return sent > 0 ? NET_SENT : drop(b, NET_DROP_NO_PORT);
+}
+
 static struct net_port *find(struct net_batch *b, uint64_t key)
 {
 	struct net_cache *c = b->cache;
@@ -143,12 +166,31 @@ static struct net_port *find(struct net_batch *b, uint64_t key)
 	return c->port;
 }
 
+/* Rare, so apart. The source address was checked and learned. */
+static NOINLINE enum net_verdict input_mgmt(struct net_batch *b, struct net_frame *f, uint64_t dst)
+{
+	struct net_port *out;
+
+	if (mac_is_multicast(dst)) {
+		return flood_mgmt(b, f);
+	}
+	out = find(b, fdb_key(dst, f->vlan));
+	if (out == NULL) {
+		return flood_mgmt(b, f);
+	}
+	if (out == b->in) {
+		return drop(b, NET_DROP_SELF);
+	}
+	return takes_mgmt(out) ? deliver(b, out, f, false) : drop(b, NET_DROP_MGMT);
+}
+
 enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 {
 	struct net_port *in = b->in;
 	uint64_t dst;
 	uint64_t src;
 	struct net_port *out;
+	bool is_mgmt;
 
 	if (!vlan_ingress(in, f)) {
 		return drop(b, NET_DROP_VLAN);
@@ -161,11 +203,15 @@ enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 	if (dst == in->mac) {
 		return drop(b, NET_DROP_SELF);
 	}
-	if (get_be16(f->head + ETH_TYPE_AT) == ETH_MGMT && !in->config.uplink) {
+	is_mgmt = get_be16(f->head + ETH_TYPE_AT) == ETH_MGMT;
+	if (unlikely(is_mgmt && !takes_mgmt(in))) {
 		return drop(b, NET_DROP_MGMT);
 	}
 	if (!in->config.spoof_check) {
 		learn(b, fdb_key(src, f->vlan));
+	}
+	if (unlikely(is_mgmt)) {
+		return input_mgmt(b, f, dst);
 	}
 	if (mac_is_multicast(dst)) {
 		return flood(b, f);

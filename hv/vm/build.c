@@ -69,6 +69,10 @@ static int set_up(struct vm *vm, struct domain *d)
 	d->memory_pages = (vm->build.ram[0] + vm->build.ram[1]) >> PAGE_SHIFT;
 	d->max_pages = d->memory_pages;
 	d->vm = vm;
+	if (vm->start_paused && domain_pause(d) != 0) {
+		return -EBUSY;
+	}
+	vm->start_paused = false;
 	for (unsigned int i = 0; i < c->vcpu_count; i++) {
 		uint64_t mask = c->pin[i] != 0 ? c->pin[i] : UINT64_MAX;
 

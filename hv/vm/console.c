@@ -183,6 +183,19 @@ size_t console_history_read(struct domain *d, char *buf, size_t size)
 	return d->console != NULL ? mux_history(&d->console->port, buf, size) : 0;
 }
 
+size_t console_read_at(struct domain *d, uint64_t *offset, char *buf, size_t size,
+		       uint64_t *oldest, uint64_t *end)
+{
+	return mux_read_at(&d->console->port, offset, buf, size, oldest, end);
+}
+
+void console_rename(struct domain *d)
+{
+	if (d->console != NULL) {
+		mux_rename(&d->console->port, d->name);
+	}
+}
+
 void console_get_stats(struct domain *d, struct console_stats *out)
 {
 	struct console *c = d->console;

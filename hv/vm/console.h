@@ -53,6 +53,13 @@ void console_input(struct domain *d, const char *text, size_t n);
 /* The newest output, oldest byte first; returns the number of bytes. */
 size_t console_history_read(struct domain *d, char *buf, size_t size);
 
+/* From an offset on, as mux_read_at(). */
+size_t console_read_at(struct domain *d, uint64_t *offset, char *buf, size_t size,
+		       uint64_t *oldest, uint64_t *end);
+
+/* The domain has another name. */
+void console_rename(struct domain *d);
+
 struct console_stats {
 	uint64_t out_bytes;		/* taken from the ring or by hypercall */
 	uint64_t in_bytes;		/* put into the ring */

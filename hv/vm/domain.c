@@ -259,8 +259,55 @@ void domain_start(struct domain *d, gpa_t entry, uint64_t arg)
 	d->started_ns = arch_now();
 	arch_vcpu_reset(&v->arch, entry, arg);
 	atomic_store_explicit(&v->online, true, memory_order_relaxed);
-	atomic_store_explicit(&d->state, DOMAIN_RUNNING, memory_order_release);
+	atomic_store_explicit(&d->state, d->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING,
+			      memory_order_release);
 	sched_start(&v->sched);
+}
+
+static bool may_pause(const struct domain *d, bool pause)
+{
+	switch (d->state) {
+	case DOMAIN_BUILDING:
+	case DOMAIN_RUNNING:
+	case DOMAIN_PAUSED:
+		return d->paused != pause;
+	default:
+		return false;
+	}
+}
+
+static int pause_set(struct domain *d, bool pause)
+{
+	int err = -EBUSY;
+
+	spin_lock(&d->lock);
+	if (may_pause(d, pause)) {
+		d->paused = pause;
+		if (d->state != DOMAIN_BUILDING) {
+			atomic_store_explicit(&d->state, pause ? DOMAIN_PAUSED : DOMAIN_RUNNING,
+					      memory_order_release);
+		}
+		for (unsigned int i = 0; i < d->vcpu_count; i++) {
+			if (pause) {
+				sched_pause(&d->vcpus[i]->sched);
+			} else {
+				sched_unpause(&d->vcpus[i]->sched);
+			}
+		}
+		err = 0;
+	}
+	spin_unlock(&d->lock);
+	return err;
+}
+
+int domain_pause(struct domain *d)
+{
+	return pause_set(d, true);
+}
+
+int domain_unpause(struct domain *d)
+{
+	return pause_set(d, false);
 }
 
 bool domain_is_stopped(struct domain *d)

@@ -93,6 +93,7 @@ struct domain {
 	unsigned int id;		/* 1 .. DOMAIN_MAX - 1 */
 	_Atomic enum domain_state state;
 	enum shutdown_reason reason;
+	bool paused;			/* its vCPUs are */
 	char name[VM_NAME_MAX];
 	uint8_t uuid[16];
 
@@ -152,6 +153,13 @@ void domain_put(struct domain *d);
 
 /* Run vCPU 0 at `entry` with `arg`; BUILDING to RUNNING. */
 void domain_start(struct domain *d, gpa_t entry, uint64_t arg);
+
+/*
+ * Keep all vCPUs from running until it is unpaused; a domain that is being built
+ * starts paused then. -EBUSY: it is dying, or is (not) paused already.
+ */
+MUST_CHECK int domain_pause(struct domain *d);
+MUST_CHECK int domain_unpause(struct domain *d);
 
 /*
  * Begin the end: all vCPUs stop, then the modules' teardown and the policy.

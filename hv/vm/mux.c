@@ -577,6 +577,30 @@ size_t mux_history(struct mux_port *port, char *buf, size_t size)
 	return (size_t)n;
 }
 
+size_t mux_read_at(struct mux_port *port, uint64_t *offset, char *buf, size_t size,
+		   uint64_t *oldest, uint64_t *end)
+{
+	size_t n;
+
+	spin_lock(&lock);
+	*end = port->head;
+	*oldest = port->head > MUX_HISTORY ? port->head - MUX_HISTORY : 0;
+	*offset = MIN(MAX(*offset, *oldest), *end);
+	n = (size_t)MIN(*end - *offset, (uint64_t)size);
+	for (size_t i = 0; i < n; i++) {
+		buf[i] = port->history[(*offset + i) % MUX_HISTORY];
+	}
+	spin_unlock(&lock);
+	return n;
+}
+
+void mux_rename(struct mux_port *port, const char *name)
+{
+	spin_lock(&lock);
+	str_copy(port->name, name, sizeof(port->name));
+	spin_unlock(&lock);
+}
+
 uint64_t mux_port_lost(struct mux_port *port)
 {
 	uint64_t lost;

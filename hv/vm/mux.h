@@ -51,7 +51,7 @@ struct mux_port {
 	struct list node;
 	unsigned int id;		/* constant while attached */
 	void (*input)(struct mux_port *port, const char *text, size_t n);
-	char name[MUX_NAME_MAX];	/* constant while attached */
+	char name[MUX_NAME_MAX];
 	struct mux_line line;		/* the line being made */
 	uint64_t head;			/* bytes written so far */
 	uint64_t tail;			/* bytes taken for the terminal */
@@ -91,6 +91,17 @@ size_t mux_room(struct mux_port *port);
 
 /* Copy out the newest bytes of the history, oldest first; returns how many. */
 size_t mux_history(struct mux_port *port, char *buf, size_t size);
+
+/*
+ * Copy out text from the *offset'th byte that was written to the port on, or from
+ * the oldest that is kept; *offset becomes that of the first byte copied. Returns
+ * the bytes.
+ */
+size_t mux_read_at(struct mux_port *port, uint64_t *offset, char *buf, size_t size,
+		   uint64_t *oldest, uint64_t *end);
+
+/* Another name from now on. */
+void mux_rename(struct mux_port *port, const char *name);
 
 /* Bytes of the port that the terminal never saw. */
 uint64_t mux_port_lost(struct mux_port *port);

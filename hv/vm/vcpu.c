@@ -94,7 +94,7 @@ int upcall_vcpu_on(struct arch_vcpu *a, unsigned int id, gpa_t entry, uint64_t a
 	}
 	v = d->vcpus[id];
 	spin_lock(&d->lock);
-	if (d->state != DOMAIN_RUNNING) {
+	if (d->state != DOMAIN_RUNNING && d->state != DOMAIN_PAUSED) {
 		err = -EINVAL;
 	} else if (v->online || !sched_is_stopped(&v->sched)) {
 		err = -EEXIST;

@@ -8,13 +8,22 @@
 #include "lib/parse.h"
 #include "lib/string.h"
 #include "mem/heap.h"
+#include "vm/store.h"
 
 int (*vm_devices_hook)(struct vm *vm, struct domain *d);
+void (*vm_event_hook)(const struct vm *vm, enum vm_event event);
 
 static struct spinlock vm_lock = SPINLOCK_INIT(LOCK_DOMAIN_LIST);
-static struct vm *vms[VM_MAX];		/* by domain id */
+static _Atomic(struct vm *) vms[VM_MAX];	/* by domain id */
 
 static void vm_work_fn(struct work *w);
+
+void vm_tell(const struct vm *vm, enum vm_event event)
+{
+	if (vm_event_hook != NULL) {
+		vm_event_hook(vm, event);
+	}
+}
 
 static void restart_timer_fn(struct timer *t)
 {
@@ -41,7 +50,7 @@ int vm_add(const struct vm_config *config, struct vm **out)
 	}
 	if (id < VM_MAX) {
 		vm->id = id;
-		vms[id] = vm;
+		atomic_store_explicit(&vms[id], vm, memory_order_release);
 	}
 	spin_unlock(&vm_lock);
 	if (id == VM_MAX) {
@@ -54,20 +63,32 @@ int vm_add(const struct vm_config *config, struct vm **out)
 
 struct vm *vm_by_id(unsigned int id)
 {
-	return id < VM_MAX ? vms[id] : NULL;
+	/* Acquire: pairs with the release in vm_add(). */
+	return id < VM_MAX ? atomic_load_explicit(&vms[id], memory_order_acquire) : NULL;
+}
+
+struct vm *vm_find_name(const char *name)
+{
+	for (unsigned int i = 1; i < VM_MAX; i++) {
+		struct vm *vm = vm_by_id(i);
+
+		if (vm != NULL && strcmp(vm->config.name, name) == 0) {
+			return vm;
+		}
+	}
+	return NULL;
 }
 
 struct vm *vm_find(const char *name)
 {
+	struct vm *vm = vm_find_name(name);
 	uint64_t id;
 
-	for (unsigned int i = 1; i < VM_MAX; i++) {
-		if (vms[i] != NULL && strcmp(vms[i]->config.name, name) == 0) {
-			return vms[i];
-		}
+	if (vm != NULL) {
+		return vm;
 	}
 	if (parse_u64(name, strlen(name), VM_MAX - 1, &id) == 0) {
-		return vms[id];
+		return vm_by_id((unsigned int)id);
 	}
 	return NULL;
 }
@@ -75,8 +96,10 @@ struct vm *vm_find(const char *name)
 void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx)
 {
 	for (unsigned int i = 1; i < VM_MAX; i++) {
-		if (vms[i] != NULL) {
-			fn(vms[i], ctx);
+		struct vm *vm = vm_by_id(i);
+
+		if (vm != NULL) {
+			fn(vm, ctx);
 		}
 	}
 }
@@ -91,11 +114,42 @@ const char *vm_state_name(enum vm_state s)
 	return names[s];
 }
 
+static void vm_free(struct quiesce *q)
+{
+	struct vm *vm = container_of(q, struct vm, quiesce);
+
+	vm_module_put(&vm->config.kernel);
+	vm_module_put(&vm->config.ramdisk);
+	heap_free(vm);
+}
+
+/* Take a VM that is off and is to leave out of the list. */
+static void leave_if_done(struct vm *vm)
+{
+	bool leaves;
+
+	spin_lock(&vm_lock);
+	leaves = vm->removed && vm->domain == NULL &&
+		 (vm->state == VM_OFF || vm->state == VM_FAILED);
+	if (leaves) {
+		vm->state = VM_ENDING;
+		atomic_store_explicit(&vms[vm->id], NULL, memory_order_release);
+	}
+	spin_unlock(&vm_lock);
+	if (leaves) {
+		timer_cancel(&vm->restart_timer);
+		vm_tell(vm, VM_EVENT_GONE);
+		quiesce_call(&vm->quiesce, vm_free);
+	}
+}
+
 static void build_failed(struct vm *vm)
 {
 	vm->failed = true;
+	vm_tell(vm, VM_EVENT_FAILED);
 	if (vm->domain == NULL) {
 		vm->state = VM_FAILED;
+		leave_if_done(vm);
 	} else {
 		vm_build_abort(vm);
 	}
@@ -106,8 +160,9 @@ int vm_start(struct vm *vm)
 	int err = -EBUSY;
 
 	spin_lock(&vm_lock);
-	if (vm->state == VM_OFF || vm->state == VM_FAILED) {
+	if ((vm->state == VM_OFF || vm->state == VM_FAILED) && !vm->removed) {
 		vm->state = VM_BUILDING;
+		vm->starts++;
 		vm->destroy = false;
 		vm->reboot = false;
 		vm->failed = false;
@@ -132,7 +187,7 @@ static void vm_work_fn(struct work *w)
 	struct vm *vm = container_of(w, struct vm, work);
 	int ret;
 
-	if (vm->destroy || vm->reboot) {
+	if (vm->destroy || vm->reboot || vm->removed) {
 		vm_build_abort(vm);
 		return;
 	}
@@ -143,32 +198,46 @@ static void vm_work_fn(struct work *w)
 		log_error("vm", "%s: could not be built (error %d)", vm->config.name, -ret);
 		build_failed(vm);
 	} else {
+		bool ends;
+
+		spin_lock(&vm_lock);
 		vm->state = VM_RUNNING;
+		/* Told while the last step ran, when it was not running yet. */
+		ends = vm->destroy || vm->reboot;
+		spin_unlock(&vm_lock);
+		vm_tell(vm, VM_EVENT_STARTED);
 		log_notice("vm", "%s (d%u) started: %llu MiB, %u vCPUs", vm->config.name, vm->id,
 			   (unsigned long long)(vm->config.memory_kib >> 10),
 			   vm->config.vcpu_count);
+		if (ends) {
+			domain_shutdown(vm->domain, SHUTDOWN_POWEROFF);
+		}
 	}
 }
 
 static int end(struct vm *vm, bool again)
 {
+	enum vm_state state;
 	struct domain *d;
 
 	spin_lock(&vm_lock);
 	d = vm->domain;
+	state = vm->state;
 	if (d != NULL) {
 		vm->destroy = !again;
 		vm->reboot = again;
+		if (state == VM_KEPT) {
+			vm->state = VM_ENDING;
+		}
 	}
 	spin_unlock(&vm_lock);
 	timer_cancel(&vm->restart_timer);
 	if (d == NULL) {
 		return -ENOENT;
 	}
-	if (vm->state == VM_KEPT) {
-		vm->state = VM_ENDING;
+	if (state == VM_KEPT) {
 		work_queue(&d->teardown);
-	} else if (vm->state == VM_RUNNING) {
+	} else if (state == VM_RUNNING) {
 		domain_shutdown(d, again ? SHUTDOWN_REBOOT : SHUTDOWN_POWEROFF);
 	}
 	return 0;
@@ -182,6 +251,17 @@ int vm_destroy(struct vm *vm)
 int vm_reset(struct vm *vm)
 {
 	return end(vm, true);
+}
+
+void vm_remove(struct vm *vm)
+{
+	spin_lock(&vm_lock);
+	vm->removed = true;
+	spin_unlock(&vm_lock);
+	/* If it is off already nobody else will. */
+	if (end(vm, false) == -ENOENT) {
+		leave_if_done(vm);
+	}
 }
 
 static enum vm_action action_for(const struct vm *vm, enum shutdown_reason reason)
@@ -214,6 +294,7 @@ bool vm_keeps(struct domain *d, enum shutdown_reason reason)
 		return false;
 	}
 	vm->reason = reason;
+	vm_tell(vm, VM_EVENT_ENDED);
 	if (vm->state == VM_RUNNING && action_for(vm, reason) == VM_ACTION_PRESERVE) {
 		vm->state = VM_KEPT;
 		return true;
@@ -237,6 +318,16 @@ static uint64_t restart_delay(struct vm *vm, const struct domain *d)
 	return vm->restart_delay_ns;
 }
 
+/* It has ended and doesn't start again. */
+static void leave(struct vm *vm)
+{
+	spin_lock(&vm_lock);
+	/* One that could not be built stays to be seen. */
+	vm->removed = vm->removed || (vm->transient && !vm->failed);
+	spin_unlock(&vm_lock);
+	leave_if_done(vm);
+}
+
 void vm_domain_gone(struct domain *d)
 {
 	struct vm *vm = d->vm;
@@ -249,7 +340,8 @@ void vm_domain_gone(struct domain *d)
 	vm->domain = NULL;
 	vm->state = vm->failed ? VM_FAILED : VM_OFF;
 	spin_unlock(&vm_lock);
-	if (vm->failed || action_for(vm, vm->reason) != VM_ACTION_RESTART) {
+	if (vm->removed || vm->failed || action_for(vm, vm->reason) != VM_ACTION_RESTART) {
+		leave(vm);
 		return;
 	}
 	vm->restarts++;

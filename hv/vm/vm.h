@@ -6,8 +6,13 @@
  * A VM keeps its domain id over reboots. Building is deferred work in small
  * steps; so is the policy after an end (on_poweroff, on_reboot, on_crash).
  *
- * Locking: a struct vm's changing fields under `vm_lock` inside; VMs are never
- * freed while their domain exists.
+ * VMs from boot stay in the list when they end, so that they can be started
+ * again; one that was made at run time leaves it, unless its policy says
+ * otherwise. vm_remove() has any VM leave.
+ *
+ * Locking: a struct vm's changing fields under `vm_lock` inside. One that leaves is
+ * freed by quiesce_call(): whoever found it may use it until his CPU's next exit
+ * path. Its name changes while others read it: they see the old, the new, or a mix.
  */
 #ifndef VM_VM_H
 #define VM_VM_H
@@ -47,7 +52,7 @@ struct vm_build {
 };
 
 struct vm {
-	struct vm_config config;	/* constant */
+	struct vm_config config;	/* constant, but name, scheduling and vifs */
 	unsigned int id;		/* of its domains; constant */
 	enum vm_state state;
 	struct domain *domain;		/* not OFF or FAILED */
@@ -55,11 +60,16 @@ struct vm {
 	bool destroy;			/* whatever the policy says */
 	bool reboot;			/* start again whatever it says */
 	bool failed;			/* the last attempt to build it */
+	bool transient;			/* leaves the list when it ends */
+	bool removed;			/* leaves it whatever it is; under vm_lock */
+	bool start_paused;		/* the next time */
+	unsigned int starts;
 	unsigned int restarts;
 	uint64_t restart_delay_ns;
 	struct timer restart_timer;
 	struct work work;
 	struct vm_build build;
+	struct quiesce quiesce;
 };
 
 /*
@@ -67,6 +77,15 @@ struct vm {
  * devices) before its first instruction. An error ends the attempt.
  */
 extern int (*vm_devices_hook)(struct vm *vm, struct domain *d);
+
+/* What happens to VMs, for whoever wants to know. */
+enum vm_event {
+	VM_EVENT_CREATED, VM_EVENT_STARTED, VM_EVENT_ENDED, VM_EVENT_FAILED,
+	VM_EVENT_GONE, VM_EVENT_PAUSED, VM_EVENT_UNPAUSED, VM_EVENT_RENAMED,
+};
+
+/* Set by hv/mgmt. Called with no lock held; the VM is good for the call. */
+extern void (*vm_event_hook)(const struct vm *vm, enum vm_event event);
 
 /* Take over a checked description; starts nothing. -ENOMEM, -ENOSPC. */
 MUST_CHECK int vm_add(const struct vm_config *config, struct vm **out);
@@ -76,6 +95,7 @@ MUST_CHECK int vm_start(struct vm *vm);
 
 /* By name or decimal id; NULL if there is none. */
 struct vm *vm_find(const char *name);
+struct vm *vm_find_name(const char *name);
 struct vm *vm_by_id(unsigned int id);
 void vm_for_each(void (*fn)(struct vm *vm, void *ctx), void *ctx);
 const char *vm_state_name(enum vm_state s);
@@ -83,6 +103,35 @@ const char *vm_state_name(enum vm_state s);
 /* End it at once, for good, or to start anew. -ENOENT: it is off. */
 MUST_CHECK int vm_destroy(struct vm *vm);
 MUST_CHECK int vm_reset(struct vm *vm);
+
+/* End it at once and have it leave the list. */
+void vm_remove(struct vm *vm);
+
+/* --- vm/vm_change.c: what an operator changes at run time ------------------- */
+
+/*
+ * Take over a description that came at run time, after a check against all VMs
+ * there are: -EEXIST (told to `diag`), -ENOMEM, -ENOSPC. It is transient; nothing
+ * is started. MACs that weren't given may be changed.
+ */
+MUST_CHECK int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **out);
+
+/* Stop its vCPUs, or have them go on. -ENOENT: it is off; -EBUSY. */
+MUST_CHECK int vm_pause(struct vm *vm);
+MUST_CHECK int vm_unpause(struct vm *vm);
+bool vm_is_paused(const struct vm *vm);
+
+/* -EINVAL: not a name; -EEXIST: another one's. */
+MUST_CHECK int vm_rename(struct vm *vm, const char *name);
+
+/*
+ * Scheduling of vCPU `index`, now and after restarts; `mask` 0: any CPU. -EINVAL:
+ * out of range, or no CPU left.
+ */
+MUST_CHECK int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, uint32_t weight,
+			    uint32_t cap);
+
+void vm_tell(const struct vm *vm, enum vm_event event);
 
 /* From vm/domain.c: policy. True if the ended domain is to be preserved. */
 bool vm_keeps(struct domain *d, enum shutdown_reason reason);

@@ -83,7 +83,7 @@ static const char *read_str(struct parse *p, int node, const char *name)
 	return s;
 }
 
-static bool name_ok(const char *s)
+bool vmdesc_name_ok(const char *s)
 {
 	size_t len = strnlen(s, VM_NAME_MAX);
 
@@ -271,6 +271,34 @@ static void find_file(struct parse *p, const char *name, const char *kind,
 	}
 }
 
+static void find_image(struct parse *p, int node, const char *kind, struct vm_module *m)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len;
+	const uint8_t *sum = fdt_prop(p->fdt, node, "mv,sha256", 32, &len);
+	int err;
+
+	str_copy(m->name, "(image)", sizeof(m->name));
+	if (sum == NULL || len != 32) {
+		vm_fail(p, "%s: property 'mv,sha256' must be 32 bytes", kind);
+		return;
+	}
+	for (size_t i = 0; i < 16; i++) {
+		m->name[i] = digits[sum[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	}
+	m->name[16] = '\0';
+	if (p->source->image == NULL) {
+		vm_fail(p, "%s: 'mv,sha256' is for VMs that are created at run time", kind);
+		return;
+	}
+	err = p->source->image(p->source->ctx, sum, m);
+	if (err == -EAGAIN) {
+		vm_fail(p, "%s: the image %s... isn't complete", kind, m->name);
+	} else if (err != 0) {
+		vm_fail(p, "%s: there is no image %s...", kind, m->name);
+	}
+}
+
 static void find_memory(struct parse *p, int node, const char *kind,
 			struct vm_module *m)
 {
@@ -312,7 +340,9 @@ static void read_module(struct parse *p, int node, const char *kind,
 	}
 	read_props(p, node, table, count, kind);
 	no_children(p, node, kind);
-	if (file != NULL) {
+	if (fdt_prop(p->fdt, node, "mv,sha256", 0, NULL) != NULL) {
+		find_image(p, node, kind, m);
+	} else if (file != NULL) {
 		const char *name = read_str(p, node, "file");
 
 		if (name != NULL) {
@@ -328,6 +358,7 @@ static void read_kernel(struct parse *p, int node)
 	static const struct prop table[] = {
 		{ "reg", read_nothing },
 		{ "file", read_nothing },
+		{ "mv,sha256", read_nothing },
 		{ "bootargs", read_kernel_args },
 	};
 
@@ -340,6 +371,7 @@ static void read_ramdisk(struct parse *p, int node)
 	static const struct prop table[] = {
 		{ "reg", read_nothing },
 		{ "file", read_nothing },
+		{ "mv,sha256", read_nothing },
 		{ "bootargs", read_ramdisk_args },
 	};
 
@@ -423,7 +455,7 @@ static void read_label(struct parse *p, int node, const char *name)
 	if (s == NULL) {
 		return;
 	}
-	if (strlen(s) >= VM_VIF_NAME_MAX || !name_ok(s)) {
+	if (strlen(s) >= VM_VIF_NAME_MAX || !vmdesc_name_ok(s)) {
 		vm_fail(p, "vif label '%s': it takes 1 to %u letters, digits "
 			"and . _ + -", s, VM_VIF_NAME_MAX - 1);
 		return;
@@ -717,7 +749,7 @@ static void read_name(struct parse *p, int node)
 			len = 0;
 		}
 	}
-	if (len >= VM_NAME_MAX || !name_ok(p->vm->name)) {
+	if (len >= VM_NAME_MAX || !vmdesc_name_ok(p->vm->name)) {
 		vm_fail(p, "bad name: it takes 1 to %u letters, digits and "
 			". _ + -, not with . or - first", VM_NAME_MAX - 1);
 	}

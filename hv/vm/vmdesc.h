@@ -44,11 +44,14 @@
 #define VM_MTU_MAX		65535U
 #define VM_MTU_DEFAULT		1500U
 
+struct store_image;
+
 /* A kernel or RAM disk: bytes that stay where the loader put them. */
 struct vm_module {
 	const void *data;	/* NULL: the VM has none */
 	size_t size;
 	char name[VM_MODULE_NAME_MAX];	/* file name, or "0x48000000" */
+	struct store_image *image;	/* pushed at run time; NULL: from boot */
 };
 
 struct vm_vif_config {
@@ -120,6 +123,11 @@ struct vmdesc_source {
 	/* Map machine memory. 0, -EFAULT (not RAM), or -EBUSY (in use). */
 	int (*memory)(void *ctx, hpa_t base, uint64_t size,
 		      const void **data);
+	/*
+	 * The pushed image with that SHA-256: *m's data, size and image, which the
+	 * caller gives back. 0, -ENOENT, or -EAGAIN (not complete).
+	 */
+	int (*image)(void *ctx, const uint8_t sha256[32], struct vm_module *m);
 	void *ctx;
 };
 
@@ -128,6 +136,13 @@ struct vmdesc_set {
 	struct vm_config *vms;
 	unsigned int count;
 	unsigned int capacity;
+	/*
+	 * Called for each child of /vms and /chosen that is compatible with
+	 * `other_compatible`, if that isn't NULL.
+	 */
+	const char *other_compatible;
+	void (*other)(void *ctx, const void *fdt, int node, struct vmdesc_diag *diag);
+	void *other_ctx;
 };
 
 /*
@@ -162,6 +177,17 @@ void vmdesc_add_bundle(struct vmdesc_set *set, const struct bundle *bundle,
  * a kernel that image_check() refuses are taken out, too.
  */
 void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag);
+
+/*
+ * The same for one VM that comes later: by itself, and against one of those that
+ * are there. False: it can't be, which is told.
+ */
+MUST_CHECK bool vmdesc_check_alone(const struct vm_config *vm, struct vmdesc_diag *diag);
+MUST_CHECK bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other,
+				  struct vmdesc_diag *diag);
+
+/* Whether a VM may be called so. */
+bool vmdesc_name_ok(const char *name);
 
 /* "destroy", "restart" or "preserve". */
 const char *vm_action_name(enum vm_action action);

@@ -118,6 +118,11 @@ static int add_tree(struct vmdesc_set *set, const void *fdt, size_t size,
 			    fdt_is_enabled(fdt, node)) {
 				add_node(set, fdt, node, origin, source, diag);
 				seen++;
+			} else if (set->other_compatible != NULL &&
+				   fdt_is_compatible(fdt, node, set->other_compatible) &&
+				   fdt_is_enabled(fdt, node)) {
+				set->other(set->other_ctx, fdt, node, diag);
+				seen++;
 			}
 		}
 	}
@@ -276,6 +281,11 @@ static bool check_own(const struct vm_config *vm, struct vmdesc_diag *diag)
 	return check_macs(vm, vm, diag);
 }
 
+bool vmdesc_check_alone(const struct vm_config *vm, struct vmdesc_diag *diag)
+{
+	return check_own(vm, diag) && check_kernel(vm, diag);
+}
+
 static bool check_modules(const struct vm_config *vm,
 			  const struct vm_config *other,
 			  struct vmdesc_diag *diag)
@@ -298,7 +308,7 @@ static bool check_modules(const struct vm_config *vm,
 	return true;
 }
 
-static bool check_pair(const struct vm_config *vm, const struct vm_config *other,
+bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other,
 		       struct vmdesc_diag *diag)
 {
 	if (strcmp(vm->name, other->name) == 0) {
@@ -359,7 +369,7 @@ void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag)
 		bool ok = check_own(vm, diag);
 
 		for (unsigned int j = 0; ok && j < kept; j++) {
-			ok = check_pair(vm, &set->vms[j], diag);
+			ok = vmdesc_check_pair(vm, &set->vms[j], diag);
 		}
 		/* Last: a kernel under another module is damaged by it. */
 		if (!ok || !check_kernel(vm, diag)) {

@@ -150,6 +150,7 @@ static int32_t runstate_of(enum sched_state state)
 	case SCHED_BLOCKED:
 		return RUNSTATE_BLOCKED;
 	case SCHED_OFF:
+	case SCHED_PAUSED:
 		break;
 	}
 	return RUNSTATE_OFFLINE;

@@ -151,7 +151,7 @@ struct mv_reply {
 	struct mv_be16 verb;
 	struct mv_be16 status;		/* enum mv_status */
 	struct mv_be16 part;		/* of a reply of several packets, from 0 */
-	struct mv_be16 parts;		/* how many in all, at least 1 */
+	struct mv_be16 parts;		/* how many in all; exact in the last, else at most */
 	/* the verb's body if MV_OK; else a line of text, without a NUL */
 };
 
@@ -353,6 +353,7 @@ enum mv_vcpu_state {
 	MV_VCPU_RUNNING = 2,
 	MV_VCPU_CAPPED = 3,
 	MV_VCPU_OFF = 4,
+	MV_VCPU_PAUSED = 5,
 };
 
 #define MV_EXIT_KINDS	8		/* hypercall irq wait mmio sysreg firmware other - */

@@ -309,9 +309,41 @@ static void test_uplink(void **state)
 	assert_int_equal(count(4, NET_DROP_LEARN), 1);
 	assert_int_equal(send_plain(0, 1), NET_SENT);
 	expect_frames(1, 1, 1, 0);
-	/* Management frames may come from there. */
-	out.type = 0x88b5;
-	assert_int_equal(send_frame(&out), NET_SENT);
+	(void)state;
+}
+
+/* Management frames pass between wires and the node's own port only. */
+static void test_management_ports(void **state)
+{
+	struct net_port_config c = config(4);
+	struct sending s = { .from = 4, .dst = 5, .src = 0x50, .vlan = -1, .type = 0x88b5 };
+
+	c.uplink = true;
+	c.spoof_check = false;
+	attach(4, &c);
+	c = config(5);
+	c.mgmt = true;
+	attach(5, &c);
+	assert_int_equal(send_frame(&s), NET_SENT);
+	assert_int_equal(fakes[5].frames, 1);
+	s.dst = BROADCAST;
+	assert_int_equal(send_frame(&s), NET_SENT);
+	s.dst = STRANGER;
+	assert_int_equal(send_frame(&s), NET_SENT);
+	assert_int_equal(fakes[5].frames, 3);
+	/* Not to a guest, not even by its address. */
+	s.dst = 1;
+	assert_int_equal(send_frame(&s), NET_DROPPED);
+	assert_int_equal(count(4, NET_DROP_MGMT), 1);
+	expect_frames(0, 0, 0, 0);
+	/* The way back; the node never waits for a receiver. */
+	s = (struct sending){ .from = 5, .dst = 0x50, .src = 5, .vlan = -1, .type = 0x88b5 };
+	assert_int_equal(send_frame(&s), NET_SENT);
+	assert_int_equal(fakes[4].frames, 1);
+	assert_int_equal(fakes[4].may_wait, 0);
+	s.dst = 1;
+	assert_int_equal(send_frame(&s), NET_DROPPED);
+	expect_frames(0, 0, 0, 0);
 	(void)state;
 }
 
@@ -426,7 +458,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_unicast), T(test_broadcast), T(test_unknown_floods), T(test_flood_goes_on),
 		T(test_verdict_passed_on), T(test_spoof), T(test_self), T(test_management),
-		T(test_vlans), T(test_uplink), T(test_ageing), T(test_batch), T(test_detach),
+		T(test_vlans), T(test_uplink), T(test_management_ports), T(test_ageing), T(test_batch), T(test_detach),
 		T(test_same_mac), T(test_port_init), T(test_counter_names),
 	};
 

@@ -8,6 +8,7 @@
 #include "kern/log.h"
 
 void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
+void *__memset_chk(void *dst, int c, size_t n, size_t room);
 
 /* What libraries that were compiled with _FORTIFY_SOURCE call. */
 void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room)
@@ -16,6 +17,14 @@ void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room)
 		panic("a copy of %zu bytes into %zu", n, room);
 	}
 	return memcpy(dst, src, n);
+}
+
+void *__memset_chk(void *dst, int c, size_t n, size_t room)
+{
+	if (n > room) {
+		panic("%zu bytes set of %zu", n, room);
+	}
+	return memset(dst, c, n);
 }
 
 void *memmove(void *dst, const void *src, size_t n)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an operator changes of VMs at run time. See vm/vm.h.
+ */
+#include "kern/cpu.h"
+#include "kern/log.h"
+#include "lib/bits.h"
+#include "lib/fmt.h"
+#include "lib/string.h"
+#include "vm/console.h"
+#include "vm/vm.h"
+#include "vm/vmdesc_diag.h"
+
+static bool mac_is_taken(const struct vm_config *c, const struct vm_vif_config *vif)
+{
+	for (unsigned int i = 0; i < c->vif_count; i++) {
+		if (&c->vif[i] != vif && memcmp(c->vif[i].mac, vif->mac, sizeof(vif->mac)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool mac_is_taken_by_any(const struct vm_config *new, const struct vm_vif_config *vif)
+{
+	if (mac_is_taken(new, vif)) {
+		return true;
+	}
+	for (unsigned int id = 1; id < VM_MAX; id++) {
+		const struct vm *vm = vm_by_id(id);
+
+		if (vm != NULL && mac_is_taken(&vm->config, vif)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A MAC that was made from a name yields to whoever has it. */
+static void settle_macs(struct vm_config *config)
+{
+	for (unsigned int i = 0; i < config->vif_count; i++) {
+		struct vm_vif_config *vif = &config->vif[i];
+
+		for (unsigned int salt = 1; !vif->has_mac && salt < VM_MAX * VM_VIF_MAX &&
+		     mac_is_taken_by_any(config, vif); salt++) {
+			vmdesc_make_mac(config, i, salt, vif->mac);
+		}
+	}
+}
+
+int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **out)
+{
+	int err;
+
+	if (!vmdesc_check_alone(config, diag)) {
+		return -EINVAL;
+	}
+	for (unsigned int id = 1; id < VM_MAX; id++) {
+		const struct vm *vm = vm_by_id(id);
+
+		if (vm != NULL && !vmdesc_check_pair(config, &vm->config, diag)) {
+			return -EEXIST;
+		}
+	}
+	settle_macs(config);
+	err = vm_add(config, out);
+	if (err == 0) {
+		(*out)->transient = true;
+		vm_tell(*out, VM_EVENT_CREATED);
+	}
+	return err;
+}
+
+static int pause_set(struct vm *vm, bool pause)
+{
+	struct domain *d = domain_find(vm->id);
+	int err;
+
+	if (d == NULL) {
+		return -ENOENT;
+	}
+	if (vm->state != VM_RUNNING) {
+		return -EBUSY;
+	}
+	err = pause ? domain_pause(d) : domain_unpause(d);
+	if (err == 0) {
+		log_notice("vm", "%s (d%u) is %s", d->name, d->id, pause ? "paused" : "unpaused");
+		vm_tell(vm, pause ? VM_EVENT_PAUSED : VM_EVENT_UNPAUSED);
+	}
+	return err;
+}
+
+int vm_pause(struct vm *vm)
+{
+	return pause_set(vm, true);
+}
+
+int vm_unpause(struct vm *vm)
+{
+	return pause_set(vm, false);
+}
+
+bool vm_is_paused(const struct vm *vm)
+{
+	const struct domain *d = domain_find(vm->id);
+
+	return d != NULL && atomic_load_explicit(&d->state, memory_order_relaxed) == DOMAIN_PAUSED;
+}
+
+int vm_rename(struct vm *vm, const char *name)
+{
+	struct domain *d = domain_find(vm->id);
+	const struct vm *other = vm_find_name(name);
+
+	if (!vmdesc_name_ok(name)) {
+		return -EINVAL;
+	}
+	if (other != NULL) {
+		return other == vm ? 0 : -EEXIST;
+	}
+	log_notice("vm", "%s (d%u) is now called %s", vm->config.name, vm->id, name);
+	str_copy(vm->config.name, name, sizeof(vm->config.name));
+	if (d != NULL) {
+		str_copy(d->name, name, sizeof(d->name));
+		console_rename(d);
+	}
+	vm_tell(vm, VM_EVENT_RENAMED);
+	return 0;
+}
+
+int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, uint32_t weight, uint32_t cap)
+{
+	struct domain *d = domain_find(vm->id);
+	int err = 0;
+
+	if (index >= vm->config.vcpu_count || weight < VM_WEIGHT_MIN || weight > VM_WEIGHT_MAX ||
+	    cap > 100 || (mask != 0 && (mask & (BIT(cpu_count) - 1)) == 0)) {
+		return -EINVAL;
+	}
+	if (d != NULL) {
+		err = sched_set(&d->vcpus[index]->sched, weight, cap,
+				mask != 0 ? mask : UINT64_MAX);
+	}
+	if (err == 0) {
+		vm->config.pin[index] = mask;
+		vm->config.weight = weight;
+		vm->config.cap = cap;
+	}
+	return err;
+}
