@@ -33,3 +33,11 @@ $(FUZZ)/fuzz_mvctl: tests/fuzz/fuzz_mvctl.c $(FUZZ)/libmvctl.a
 	$(if $(Q),@echo "  FUZZER  $@")
 	$(Q)$(FUZZCC) $(MVCTL_TEST_FLAGS) -fsanitize=address,undefined,fuzzer \
 		-fno-sanitize-recover=undefined -o $@ $< $(FUZZ)/libmvctl.a $(MVCTL_LIBS)
+
+# A node in a process, for tests/cli.
+$(HOST)/hostnode: tests/cli/hostnode.c $(wildcard tests/unit/*.h) $(HOST)/libcore.a
+	$(if $(Q),@echo "  TEST    $@")
+	$(Q)$(HOSTCC) $(HOSTFLAGS) -Itests -Itests/unit -o $@ $< \
+		-Wl,--start-group $(HOST)/libcore.a -Wl,--end-group -lcmocka -lfdt -l:libbearssl.a
+
+unit: $(HOST)/hostnode

@@ -13,8 +13,8 @@
 #include "client/clock.h"
 #include "client/window.h"
 
-#define ASK_EVERY	8	/* packets, and the last one that may be sent */
-#define QUIET_MIN_MS	60
+#define ASK_EVERY	4	/* packets, and the last one that may be sent */
+#define QUIET_MIN_MS	20
 #define QUIET_MAX_MS	1000
 #define CHECK_EVERY_US	20000
 
@@ -24,6 +24,8 @@ struct pusher {
 	struct window w;
 	struct mv_image_ack ack;	/* the node's last word */
 	unsigned int unasked;		/* packets since the last with MV_DATA_ACK */
+	uint32_t timed_id;		/* one that asked, when it was sent */
+	uint64_t timed_ms;
 	uint64_t heard_ms;
 	unsigned int quiet_ms;		/* this long without an answer is loss */
 };
@@ -92,9 +94,31 @@ static int send_some(struct pusher *x)
 		more = window_next(&x->w, &chunk);
 		ask = !more || ++x->unasked >= ASK_EVERY;
 		x->unasked = ask ? 0 : x->unasked;
+		if (ask && x->timed_id == 0) {
+			x->timed_id = id;
+			x->timed_ms = clock_ms();
+		}
 		err = send_chunk(x, id, this_one, ask);
 	}
 	return err;
+}
+
+/* How long an answer may take: some times of what it took. */
+static unsigned int patience(const struct pusher *x)
+{
+	return QUIET_MIN_MS + 4 * x->s->rtt_ms;
+}
+
+static void measure(struct pusher *x, uint32_t id)
+{
+	if (id == x->timed_id) {
+		unsigned int ms = (unsigned int)(clock_ms() - x->timed_ms);
+
+		x->s->rtt_ms = (7 * x->s->rtt_ms + ms) / 8;
+	}
+	if (id >= x->timed_id) {
+		x->timed_id = 0;
+	}
 }
 
 static int take_answer(struct pusher *x, const struct reply *r)
@@ -120,8 +144,9 @@ static int take_answer(struct pusher *x, const struct reply *r)
 	if (mv_get64(ack.have) >= mv_get64(x->ack.have)) {
 		x->ack = ack;
 	}
+	measure(x, r->id);
 	x->heard_ms = clock_ms();
-	x->quiet_ms = QUIET_MIN_MS;
+	x->quiet_ms = patience(x);
 	return 0;
 }
 
@@ -139,6 +164,7 @@ static int wait_answer(struct pusher *x)
 		return what;
 	}
 	window_timeout(&x->w);
+	x->timed_id = 0;
 	x->heard_ms = clock_ms();
 	x->quiet_ms = 2 * x->quiet_ms > QUIET_MAX_MS ? QUIET_MAX_MS :
 		2 * x->quiet_ms;
@@ -156,7 +182,7 @@ static int send_all(struct pusher *x)
 		return SESSION_BAD_REPLY;
 	}
 	x->heard_ms = clock_ms();
-	x->quiet_ms = QUIET_MIN_MS + 2 * x->s->rtt_ms;
+	x->quiet_ms = patience(x);
 	while (err == 0 && x->ack.state == MV_IMAGE_PARTIAL &&
 	       x->w.have < x->w.chunks) {
 		uint64_t heard = x->s->heard_ms;

@@ -14,10 +14,10 @@
 #include "util.h"
 
 #define ASK_EVERY_MS	150
+#define LINGER_MS	40	/* longer than a node takes to answer all */
 #define PREFIX_MIN	4
 
-static int ask(struct transport *t, const uint8_t *to, const char *name,
-	       uint64_t nonce)
+static int ask(struct transport *t, const char *name, uint64_t nonce)
 {
 	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
 	struct { struct mv_header h; struct mv_discover d; } p;
@@ -26,7 +26,7 @@ static int ask(struct transport *t, const uint8_t *to, const char *name,
 	packet_write(&p, MV_DISCOVER, sizeof(p), 0, 0);
 	p.d.nonce = mv_put64(nonce);
 	memcpy(p.d.name, name, strnlen(name, sizeof(p.d.name) - 1));
-	return transport_send(t, to != NULL ? to : all, &p, sizeof(p));
+	return transport_send(t, all, &p, sizeof(p));
 }
 
 bool node_read(const void *data, size_t len, uint64_t nonce, struct node *n)
@@ -78,33 +78,47 @@ static int by_name(const void *a, const void *b)
 	return c != 0 ? c : memcmp(x->id, y->id, sizeof(x->id));
 }
 
-int nodes_discover(struct transport *t, const uint8_t *to, const char *name,
-		   unsigned int ms, size_t enough, struct node_list *out)
+/* Take all answers that are there. 0, or -errno. */
+static int take_answers(struct transport *t, uint64_t nonce,
+			struct node_list *out)
 {
-	uint64_t end = clock_ms() + ms, next = 0, now, nonce;
 	uint8_t buf[MV_PACKET_MAX], from[6];
 	struct node n;
+	long len;
+
+	while ((len = transport_receive(t, buf, sizeof(buf), from)) > 0) {
+		if (node_read(buf, (size_t)len, nonce, &n)) {
+			memcpy(n.mac, from, sizeof(n.mac));
+			add(out, &n);
+		}
+	}
+	return (int)len;
+}
+
+int nodes_discover(struct transport *t, const char *name, unsigned int ms,
+		   struct node_list *out)
+{
+	uint64_t end = clock_ms() + ms, next = 0, now, nonce;
 	int lost = 0;
 
 	*out = (struct node_list){ NULL, 0 };
 	random_bytes(&nonce, sizeof(nonce));
-	for (now = clock_ms(); now < end && out->count < enough;
-	     now = clock_ms()) {
-		long len;
+	for (now = clock_ms(); now < end; now = clock_ms()) {
+		bool first = out->count == 0;
+		int err;
 
 		if (now >= next) {
-			lost = ask(t, to, name, nonce);
+			lost = ask(t, name, nonce);
 			next = now + ASK_EVERY_MS;
 		}
 		transport_wait(t, (int)((next < end ? next : end) - now));
-		while ((len = transport_receive(t, buf, sizeof(buf), from)) > 0) {
-			if (node_read(buf, (size_t)len, nonce, &n)) {
-				memcpy(n.mac, from, sizeof(n.mac));
-				add(out, &n);
-			}
+		err = take_answers(t, nonce, out);
+		if (err < 0) {
+			return err;
 		}
-		if (len < 0) {
-			return (int)len;
+		if (first && out->count > 0 && name[0] != '\0' &&
+		    clock_ms() + LINGER_MS < end) {
+			end = clock_ms() + LINGER_MS;
 		}
 	}
 	if (out->count > 0) {

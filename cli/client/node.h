@@ -32,12 +32,12 @@ struct node_list {
 #define NODES_MAX	1024
 
 /*
- * Ask all (or one MAC's node, if `to` isn't NULL) who is there, several
- * times within `ms`; `name` ("" for all) restricts it to one name, and the
- * wait ends once `enough` nodes answered. 0, or -errno of the transport.
+ * Ask who is there, several times within `ms`. `name` ("" for all) restricts
+ * it to one name; then the wait ends soon after the first answer, since two
+ * nodes may have one name, but rarely do. 0, or -errno of the transport.
  */
-int nodes_discover(struct transport *t, const uint8_t *to, const char *name,
-		   unsigned int ms, size_t enough, struct node_list *out);
+int nodes_discover(struct transport *t, const char *name, unsigned int ms,
+		   struct node_list *out);
 void nodes_free(struct node_list *list);
 
 /*

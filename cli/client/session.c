@@ -26,16 +26,18 @@ void session_set_node(struct session *s, struct transport *wire,
 	}
 }
 
-/* A new challenge, when ours is old; also finds a node that restarted. */
+/*
+ * A new challenge, when ours is old or the node may have restarted; then it
+ * may also have another address.
+ */
 static void refresh(struct session *s)
 {
 	struct node_list list;
 
-	if (clock_ms() - s->node.seen_ms < CHALLENGE_MS) {
+	if (s->number == 0 && clock_ms() - s->node.seen_ms < CHALLENGE_MS) {
 		return;
 	}
-	if (nodes_discover(s->wire, NULL, s->node.name, s->timeout_ms, 1,
-			   &list) == 0) {
+	if (nodes_discover(s->wire, s->node.name, s->timeout_ms, &list) == 0) {
 		for (size_t i = 0; i < list.count; i++) {
 			if (memcmp(list.node[i].id, s->node.id,
 				   sizeof(s->node.id)) == 0) {
@@ -93,8 +95,8 @@ int session_open(struct session *s)
 	struct handshake h;
 	int done = 0;
 
-	s->number = 0;
 	refresh(s);
+	s->number = 0;
 	handshake_begin(&h, &s->node, s->keyed ? s->key : NULL);
 	while (done == 0 && clock_ms() < end) {
 		uint64_t next = clock_ms() + OPEN_EVERY_MS;

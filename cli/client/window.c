@@ -37,8 +37,15 @@ static void arrived(struct window *w, uint32_t chunk)
 	}
 }
 
+/* The node may have more than we sent: others push the same image. */
 static void move_on(struct window *w, uint32_t have)
 {
+	if (have - w->have >= WINDOW_MAX) {
+		memset(w->sent_id, 0, sizeof(w->sent_id));
+		memset(w->there, 0, sizeof(w->there));
+		w->in_flight = 0;
+		w->have = have;
+	}
 	while (w->have < have) {
 		arrived(w, w->have);
 		w->there[slot(w->have)] = false;
@@ -78,18 +85,13 @@ bool window_answer(struct window *w, const struct mv_image_ack *ack,
 	uint64_t bytes = mv_get64(ack->have);
 	uint64_t have = (bytes + MV_CHUNK - 1) / MV_CHUNK;
 
-	if (have > w->chunks || (bytes % MV_CHUNK != 0 && have != w->chunks) ||
-	    (have >= w->have + WINDOW_MAX && id != 0 && have != w->chunks)) {
+	if (have > w->chunks || (bytes % MV_CHUNK != 0 && have != w->chunks)) {
 		return false;
 	}
 	if (have < w->have) {		/* overtaken by a later one */
 		return true;
 	}
-	if (id == 0) {			/* the first: maybe far ahead */
-		w->have = (uint32_t)have;
-	} else {
-		move_on(w, (uint32_t)have);
-	}
+	move_on(w, (uint32_t)have);
 	for (uint32_t n = 0; n < WINDOW_MAX && w->have + n < w->chunks; n++) {
 		if ((ack->more[n / 8] >> (n % 8) & 1) != 0) {
 			arrived(w, w->have + n);

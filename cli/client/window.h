@@ -17,7 +17,7 @@
 
 #include "mv/proto.h"
 
-#define WINDOW_MIN	4
+#define WINDOW_MIN	16
 #define WINDOW_START	32
 #define WINDOW_MAX	MV_ACK_CHUNKS
 #define WINDOW_REORDER	8	/* packets that may overtake another */

@@ -40,6 +40,9 @@ void format_cpus(char *buf, size_t size, uint64_t mask)
 	size_t at = 0;
 
 	snprintf(buf, size, "any");
+	if (mask == UINT64_MAX) {
+		return;
+	}
 	for (unsigned int first = 0; first < CPUS && at < size; first++) {
 		unsigned int last = first;
 

@@ -13,7 +13,7 @@ void format_mac(char *buf, const uint8_t *mac);
 void format_hex(char *buf, const uint8_t *p, size_t len);
 void format_uuid(char *buf, const uint8_t *uuid);
 
-/* "0-3,6"; "any" for an empty mask. */
+/* "0-3,6"; "any" for an empty mask, and for one of all CPUs. */
 void format_cpus(char *buf, size_t size, uint64_t mask);
 
 /* "512 B", "3.0 KiB", "36.4 MiB", "1.5 GiB"; 16 bytes are enough. */

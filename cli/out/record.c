@@ -15,6 +15,7 @@
 
 #define CELL_MAX	512
 #define SHORT_HEX	6
+#define NONE		"-"
 
 static uint64_t number(const struct field *f, const void *record)
 {
@@ -56,6 +57,9 @@ static bool text_cell(const struct field *f, const uint8_t *p, char *buf)
 		return true;
 	case FIELD_HEX:
 		format_hex(buf, p, f->extra);
+		if (strspn(buf, "0") == 2 * (size_t)f->extra) {
+			strcpy(buf, NONE);
+		}
 		return true;
 	case FIELD_UUID:
 		format_uuid(buf, p);
@@ -92,7 +96,7 @@ static void number_cell(const struct field *f, uint64_t v, char *buf)
 		break;
 	}
 	if (f->kind == FIELD_CPU && v == 255) {
-		strcpy(buf, "-");
+		strcpy(buf, NONE);
 	} else if (f->kind == FIELD_AGE && v == UINT32_MAX) {
 		strcpy(buf, "static");
 	} else {
@@ -110,7 +114,7 @@ static void cell(const struct field *f, const void *record, char *buf)
 static void table_cell(const struct field *f, const void *record, char *buf)
 {
 	cell(f, record, buf);
-	if (f->kind == FIELD_HEX && f->extra > SHORT_HEX) {
+	if (f->kind == FIELD_HEX && strlen(buf) > 2 * SHORT_HEX) {
 		buf[2 * SHORT_HEX] = '\0';
 	}
 }
@@ -191,6 +195,23 @@ void records_table(const struct record_kind *kind, const void *records,
 	free(width);
 }
 
+/* People see the unit behind the value. */
+static void print_key(const char *key)
+{
+	static const char *const units[] = { "_kib", "_bytes", "_seconds" };
+	size_t len = strlen(key);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t n = strlen(units[i]);
+
+		if (len > n && strcmp(key + len - n, units[i]) == 0) {
+			len -= n;
+			break;
+		}
+	}
+	printf("%-18.*s ", (int)len, key);
+}
+
 void record_lines(const struct record_kind *kind, const void *record)
 {
 	char buf[CELL_MAX];
@@ -199,7 +220,7 @@ void record_lines(const struct record_kind *kind, const void *record)
 		const struct field *f = &kind->field[i];
 
 		cell(f, record, buf);
-		printf("%-18s ", f->key);
+		print_key(f->key);
 		if (f->kind == FIELD_KIB) {
 			strcat(buf, " MiB");
 		} else if (f->kind == FIELD_SECONDS) {
@@ -218,7 +239,11 @@ static void json_field(struct json *j, const struct field *f,
 	uint64_t v;
 
 	if (text_cell(f, p, buf)) {
-		json_str(j, f->key, buf);
+		if (f->kind == FIELD_HEX && strcmp(buf, NONE) == 0) {
+			json_null(j, f->key);
+		} else {
+			json_str(j, f->key, buf);
+		}
 		return;
 	}
 	v = number(f, record);

@@ -19,7 +19,7 @@ enum field_kind {
 	FIELD_FLAG,		/* u32; `extra` is the bit */
 	FIELD_TEXT,		/* `extra` bytes at most, fewer with a NUL */
 	FIELD_MAC,		/* 6 bytes */
-	FIELD_HEX,		/* `extra` bytes; a table shows the first 6 of 32 */
+	FIELD_HEX,		/* `extra` bytes; a table shows 6; zeros: none */
 	FIELD_UUID,		/* 16 bytes */
 	FIELD_NAME,		/* u8, by names[0..extra) */
 	FIELD_SECONDS,		/* u64 of ns; JSON has a number with 9 decimals */

@@ -68,7 +68,7 @@ static int discover(unsigned int ms)
 	if (status != 0) {
 		return status;
 	}
-	err = nodes_discover(&wire, NULL, "", ms, NODES_MAX, &list);
+	err = nodes_discover(&wire, "", ms, &list);
 	if (globals.json) {
 		print_json(&list);
 	} else if (list.count > 0) {

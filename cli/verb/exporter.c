@@ -41,7 +41,7 @@ static void scrape(void *ctx, const char *path, struct http_reply *r)
 		r->len = strlen(r->text);
 		return;
 	}
-	(void)nodes_discover(wire, NULL, "", LOOK_MS, NODES_MAX, &nodes);
+	(void)nodes_discover(wire, "", LOOK_MS, &nodes);
 	metrics_begin(&p);
 	for (size_t i = 0; i < nodes.count; i++) {
 		if (globals.node == NULL ||

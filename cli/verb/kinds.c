@@ -22,7 +22,7 @@ static const char *const reasons[] = {
 static const char *const actions[] = { "destroy", "restart", "preserve" };
 
 static const char *const vcpu_states[] = {
-	"waiting", "ready", "running", "capped", "off",
+	"waiting", "ready", "running", "capped", "off", "paused",
 };
 
 static const char *const image_states[] = {
@@ -100,7 +100,7 @@ static const struct field vcpu_fields[] = {
 static const struct field node_fields[] = {
 	TEXT(mv_node_info, name, "name", "Name"),
 	FIELD(mv_node_info, node_id, "id", "ID", FIELD_HEX, .extra = 16),
-	FIELD(mv_node_info, boot_id, "boot_id", NULL, FIELD_U64),
+	FIELD(mv_node_info, boot_id, "boot_id", NULL, FIELD_HEX, .extra = 8),
 	TEXT(mv_node_info, version, "version", "Version"),
 	TEXT(mv_node_info, machine, "machine", "Machine"),
 	FIELD(mv_node_info, flags, "keyed", NULL, FIELD_FLAG, .extra = MV_NODE_KEYED),

@@ -90,7 +90,7 @@ static int list_all(void)
 	if (status != 0) {
 		return status;
 	}
-	if (nodes_discover(&wire, NULL, "", LOOK_MS, NODES_MAX, &nodes) != 0 ||
+	if (nodes_discover(&wire, "", LOOK_MS, &nodes) != 0 ||
 	    nodes.count == 0) {
 		tell_error(globals.transport, 0, "no node answers");
 		status = EXIT_NO_ANSWER;

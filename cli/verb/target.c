@@ -79,18 +79,18 @@ static int find_node(struct transport *t, struct node *out)
 	int err = 0, status = 0;
 
 	if (name != NULL) {
-		err = nodes_discover(t, NULL, name, LOOK_MS, NODES_MAX, &list);
+		err = nodes_discover(t, name, LOOK_MS, &list);
 	}
 	if (err == 0 && list.count == 0) {
-		err = nodes_discover(t, NULL, "", name != NULL ?
-				     globals.timeout_ms : LOOK_MS,
-				     NODES_MAX, &list);
+		err = nodes_discover(t, "", LOOK_MS, &list);
 		if (name != NULL) {
 			keep_matching(&list, name);
 		}
 	}
-	if (err == 0 && list.count == 0 && name == NULL) {
-		err = nodes_discover(t, NULL, "", globals.timeout_ms, 1, &list);
+	if (err == 0 && list.count == 0) {	/* maybe it is just starting */
+		nodes_free(&list);
+		err = nodes_discover(t, name != NULL ? name : "",
+				     globals.timeout_ms, &list);
 	}
 	if (list.count == 1) {
 		*out = list.node[0];
