@@ -46,7 +46,7 @@ static const struct prom_metric metrics[METRICS] = {
 	[PORT_FROM_BYTES] = { PREFIX "port_transmit_bytes_total", "counter", "Bytes from the port's owner." },
 	[PORT_TO_BYTES] = { PREFIX "port_receive_bytes_total", "counter", "Bytes to the port's owner." },
 	[PORT_DROPS] = { PREFIX "port_dropped_frames_total", "counter", "Frames dropped at the port." },
-	[COUNTER] = { PREFIX "counter_total", "counter", "Counters of the node, by name." },
+	[COUNTER] = { PREFIX "events_total", "counter", "What the node counts, by name." },
 };
 
 void metrics_begin(struct prom *p)
