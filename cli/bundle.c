@@ -109,7 +109,7 @@ static void print_vif(const struct vm_vif_config *v, unsigned int index)
 	if (v->queues != 0) {
 		printf(", %u queues", v->queues);
 	}
-	printf("%s\n", v->spoof_check ? "" : ", no spoof check");
+	printf("%s\n", v->uplink ? ", uplink" : v->spoof_check ? "" : ", no spoof check");
 }
 
 static void print_vm(const struct vm_config *vm)
@@ -125,9 +125,12 @@ static void print_vm(const struct vm_config *vm)
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		print_vif(&vm->vif[i], i);
 	}
-	printf("    %-9s poweroff %s, reboot %s, crash %s\n", "on",
+	printf("    %-9s poweroff %s, reboot %s, crash %s, watchdog %s\n", "on",
 	       vm_action_name(vm->on_poweroff), vm_action_name(vm->on_reboot),
-	       vm_action_name(vm->on_crash));
+	       vm_action_name(vm->on_crash), vm_action_name(vm->on_watchdog));
+	if (vm->watchdog_s != 0) {
+		printf("    %-9s within %u s\n", "watchdog", vm->watchdog_s);
+	}
 }
 
 static int list(const char *path)
@@ -275,7 +278,7 @@ static bool add_description(struct cpio *c, const struct maker *m, size_t index)
 static bool add_node(struct cpio *c, const struct node_spec *node)
 {
 	static uint64_t buf[DESCRIBE_SIZE / 8];
-	size_t size = nodecfg_describe(node, buf, sizeof(buf));
+	size_t size = describe_node(node, buf, sizeof(buf));
 
 	if (size == 0) {
 		tell_error(node->name, 0, "the description is too large");

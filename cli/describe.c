@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a struct vm_spec to a tree after docs/vm-description.md. What has its
- * default value isn't written.
+ * From a struct vm_spec to a tree after docs/vm-description.md, with libfdt's
+ * sequential functions. What has its default value isn't written.
  */
 #include "describe.h"
 
@@ -9,9 +9,51 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tree.h"
+/* The writer; the first error stays and makes the rest do nothing. */
+struct tree {
+	void *fdt;
+	int err;
+};
 
-#define DIGEST_LEN	32
+static void begin(struct tree *t, const char *name)
+{
+	if (t->err == 0) {
+		t->err = fdt_begin_node(t->fdt, name);
+	}
+}
+
+static void end(struct tree *t)
+{
+	if (t->err == 0) {
+		t->err = fdt_end_node(t->fdt);
+	}
+}
+
+static void bytes(struct tree *t, const char *name, const void *p, size_t len)
+{
+	if (t->err == 0) {
+		t->err = fdt_property(t->fdt, name, p, (int)len);
+	}
+}
+
+static void str(struct tree *t, const char *name, const char *s)
+{
+	bytes(t, name, s, strlen(s) + 1);
+}
+
+static void u32(struct tree *t, const char *name, uint32_t v)
+{
+	fdt32_t be = cpu_to_fdt32(v);
+
+	bytes(t, name, &be, sizeof(be));
+}
+
+static void u64(struct tree *t, const char *name, uint64_t v)
+{
+	fdt64_t be = cpu_to_fdt64(v);
+
+	bytes(t, name, &be, sizeof(be));
+}
 
 static void write_uuid(struct tree *t, const uint8_t *u)
 {
@@ -23,7 +65,7 @@ static void write_uuid(struct tree *t, const uint8_t *u)
 			      i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
 			      u[i]);
 	}
-	tree_str(t, "mv,uuid", s);
+	str(t, "mv,uuid", s);
 }
 
 static void write_module(struct tree *t, const char *node,
@@ -37,17 +79,17 @@ static void write_module(struct tree *t, const char *node,
 	if (m->name[0] == '\0' && digest == NULL) {
 		return;
 	}
-	tree_begin(t, node);
-	tree_bytes(t, "compatible", compatible, (size_t)len + 1);
+	begin(t, node);
+	bytes(t, "compatible", compatible, (size_t)len + 1);
 	if (digest != NULL) {
-		tree_bytes(t, "mv,sha256", digest, DIGEST_LEN);
+		bytes(t, "mv,sha256", digest, MV_SHA256_LEN);
 	} else {
-		tree_str(t, "file", m->name);
+		str(t, "file", m->name);
 	}
 	if (bootargs != NULL) {
-		tree_str(t, "bootargs", bootargs);
+		str(t, "bootargs", bootargs);
 	}
-	tree_end(t);
+	end(t);
 }
 
 static void write_vif(struct tree *t, const struct vm_vif_config *v,
@@ -57,33 +99,39 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	char node[16];
 
 	snprintf(node, sizeof(node), "vif%u", index);
-	tree_begin(t, node);
-	tree_str(t, "compatible", "mv,vif");
+	begin(t, node);
+	str(t, "compatible", "mv,vif");
 	if (v->name[0] != '\0') {
-		tree_str(t, "label", v->name);
+		str(t, "label", v->name);
 	}
 	if (v->has_mac) {
-		tree_bytes(t, "local-mac-address", v->mac, 6);
+		bytes(t, "local-mac-address", v->mac, 6);
 	}
 	if (v->mtu != VM_MTU_DEFAULT) {
-		tree_u32(t, "mtu", v->mtu);
+		u32(t, "mtu", v->mtu);
 	}
 	if (v->vlan != 0) {
-		tree_u32(t, "vlan", v->vlan);
+		u32(t, "vlan", v->vlan);
 	}
 	if (v->trunk_count != 0) {
 		for (unsigned int i = 0; i < v->trunk_count; i++) {
 			trunk[i] = cpu_to_fdt32(v->trunk[i]);
 		}
-		tree_bytes(t, "vlan-trunk", trunk, v->trunk_count * 4);
+		bytes(t, "vlan-trunk", trunk, v->trunk_count * 4);
 	}
 	if (v->queues != 0) {
-		tree_u32(t, "queues", v->queues);
+		u32(t, "queues", v->queues);
 	}
 	if (!v->spoof_check) {
-		tree_bytes(t, "no-spoof-check", NULL, 0);
+		bytes(t, "no-spoof-check", NULL, 0);
 	}
-	tree_end(t);
+	if (v->uplink) {
+		bytes(t, "uplink", NULL, 0);
+	}
+	if (v->hang_s != VM_HANG_DEFAULT_S) {
+		u32(t, "uplink-timeout", v->hang_s);
+	}
+	end(t);
 }
 
 static void write_sched(struct tree *t, const struct vm_config *vm)
@@ -94,53 +142,76 @@ static void write_sched(struct tree *t, const struct vm_config *vm)
 	    vm->pin[0] == 0) {
 		return;
 	}
-	tree_begin(t, "sched");
-	tree_str(t, "compatible", "mv,sched");
+	begin(t, "sched");
+	str(t, "compatible", "mv,sched");
 	if (vm->weight != VM_WEIGHT_DEFAULT) {
-		tree_u32(t, "weight", vm->weight);
+		u32(t, "weight", vm->weight);
 	}
 	if (vm->cap != 0) {
-		tree_u32(t, "cap", vm->cap);
+		u32(t, "cap", vm->cap);
 	}
 	if (vm->pin[0] != 0) {
 		for (unsigned int i = 0; i < vm->vcpu_count; i++) {
 			mask[i] = cpu_to_fdt32((uint32_t)vm->pin[i]);
 		}
-		tree_bytes(t, "cpu-mask", mask, vm->vcpu_count * 4);
+		bytes(t, "cpu-mask", mask, vm->vcpu_count * 4);
 	}
-	tree_end(t);
+	end(t);
+}
+
+static void write_assign(struct tree *t, const struct vm_config *vm)
+{
+	char list[VM_ASSIGN_MAX * VM_ASSIGN_PATH_MAX];
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < vm->assign_count; i++) {
+		strcpy(list + len, vm->assign[i]);
+		len += strlen(vm->assign[i]) + 1;
+	}
+	if (len != 0) {
+		bytes(t, "mv,assign", list, len);
+	}
 }
 
 static void write_props(struct tree *t, const struct vm_spec *spec)
 {
 	const struct vm_config *vm = &spec->vm;
 
-	tree_str(t, "compatible", "xen,domain");
-	tree_str(t, "mv,name", vm->name);
+	str(t, "compatible", "xen,domain");
+	str(t, "mv,name", vm->name);
 	if (spec->has_uuid) {
 		write_uuid(t, vm->uuid);
 	}
-	tree_u64(t, "memory", vm->memory_kib);
-	tree_u32(t, "cpus", vm->vcpu_count);
-	tree_str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
-	tree_str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
-	tree_str(t, "mv,on-crash", vm_action_name(vm->on_crash));
+	u64(t, "memory", vm->memory_kib);
+	u32(t, "cpus", vm->vcpu_count);
+	str(t, "mv,on-poweroff", vm_action_name(vm->on_poweroff));
+	str(t, "mv,on-reboot", vm_action_name(vm->on_reboot));
+	str(t, "mv,on-crash", vm_action_name(vm->on_crash));
+	str(t, "mv,on-watchdog", vm_action_name(vm->on_watchdog));
+	if (vm->watchdog_s != 0) {
+		u32(t, "mv,watchdog", vm->watchdog_s);
+	}
 	if (vm->max_grant_frames != VM_GRANT_FRAMES_DEFAULT) {
-		tree_u32(t, "max_grant_frames", vm->max_grant_frames);
+		u32(t, "max_grant_frames", vm->max_grant_frames);
 	}
 	if (vm->max_evtchn != VM_EVTCHN_DEFAULT) {
-		tree_u32(t, "mv,max-event-channels", vm->max_evtchn);
+		u32(t, "mv,max-event-channels", vm->max_evtchn);
 	}
 	if (vm->kaslr_seed) {
-		tree_bytes(t, "mv,kaslr-seed", NULL, 0);
+		bytes(t, "mv,kaslr-seed", NULL, 0);
 	}
+	if (vm->direct_map) {
+		bytes(t, "direct-map", NULL, 0);
+	}
+	write_assign(t, vm);
 }
 
-static void write_vm(struct tree *t, const struct vm_spec *spec)
+static void write_vm(struct tree *t, const void *p)
 {
+	const struct vm_spec *spec = p;
 	const struct vm_config *vm = &spec->vm;
 
-	tree_begin(t, "vm");
+	begin(t, "vm");
 	write_props(t, spec);
 	write_module(t, "kernel", &vm->kernel, spec->kernel_digest,
 		     vm->bootargs);
@@ -150,21 +221,69 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 	}
 	write_sched(t, vm);
 	if (!vm->console) {
-		tree_begin(t, "console");
-		tree_str(t, "compatible", "mv,console");
-		tree_str(t, "status", "disabled");
-		tree_end(t);
+		begin(t, "console");
+		str(t, "compatible", "mv,console");
+		str(t, "status", "disabled");
+		end(t);
 	}
-	tree_end(t);
+	end(t);
+}
+
+static void write_node(struct tree *t, const void *p)
+{
+	const struct node_spec *n = p;
+
+	begin(t, "management");
+	str(t, "compatible", "mv,management");
+	str(t, "node-name", n->name);
+	if (n->has_mac) {
+		bytes(t, "local-mac-address", n->mac, sizeof(n->mac));
+	}
+	if (n->has_id) {
+		bytes(t, "node-id", n->id, sizeof(n->id));
+	}
+	if (n->vlan != 0) {
+		u32(t, "vlan", n->vlan);
+	}
+	if (n->allow_count != 0) {
+		bytes(t, "allow-mac", n->allow, n->allow_count * 6);
+	}
+	if (n->has_key) {
+		bytes(t, "key", n->key, sizeof(n->key));
+	}
+	if (n->image_quota_kib != 0) {
+		u64(t, "image-quota", n->image_quota_kib);
+	}
+	end(t);
+}
+
+/* The tree with what `write` puts below /vms. */
+static size_t describe(void (*write)(struct tree *t, const void *spec),
+		       const void *spec, void *buf, size_t size)
+{
+	struct tree t = { .fdt = buf };
+
+	t.err = fdt_create(buf, (int)size);
+	if (t.err == 0) {
+		t.err = fdt_finish_reservemap(buf);
+	}
+	begin(&t, "");
+	begin(&t, "vms");
+	write(&t, spec);
+	end(&t);
+	end(&t);
+	if (t.err == 0) {
+		t.err = fdt_finish(buf);
+	}
+	return t.err == 0 ? fdt_totalsize(buf) : 0;
 }
 
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size)
 {
-	struct tree t;
+	return describe(write_vm, spec, buf, size);
+}
 
-	tree_create(&t, buf, size);
-	tree_begin(&t, "vms");
-	write_vm(&t, spec);
-	tree_end(&t);
-	return tree_finish(&t);
+size_t describe_node(const struct node_spec *spec, void *buf, size_t size)
+{
+	return describe(write_node, spec, buf, size);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keys of a node's file, and the tree made of them.
+ * The keys of a node's file.
  */
 #include "nodecfg.h"
 
@@ -12,7 +12,6 @@
 #include "client/keyfile.h"
 #include "lib/parse.h"
 #include "out/human.h"
-#include "tree.h"
 #include "util.h"
 
 #define QUOTA_MAX_MIB	(64 << 10)
@@ -200,36 +199,4 @@ int nodecfg_read(struct node_spec *spec, const char *path)
 	}
 	cfg_free(&cfg);
 	return c.failed ? -1 : 0;
-}
-
-size_t nodecfg_describe(const struct node_spec *spec, void *buf, size_t size)
-{
-	struct tree t;
-
-	tree_create(&t, buf, size);
-	tree_begin(&t, "vms");
-	tree_begin(&t, "management");
-	tree_str(&t, "compatible", "mv,management");
-	tree_str(&t, "node-name", spec->name);
-	if (spec->has_mac) {
-		tree_bytes(&t, "local-mac-address", spec->mac, 6);
-	}
-	if (spec->has_id) {
-		tree_bytes(&t, "node-id", spec->id, sizeof(spec->id));
-	}
-	if (spec->vlan != 0) {
-		tree_u32(&t, "vlan", spec->vlan);
-	}
-	if (spec->allow_count != 0) {
-		tree_bytes(&t, "allow-mac", spec->allow, spec->allow_count * 6);
-	}
-	if (spec->has_key) {
-		tree_bytes(&t, "key", spec->key, sizeof(spec->key));
-	}
-	if (spec->image_quota_kib != 0) {
-		tree_u64(&t, "image-quota", spec->image_quota_kib);
-	}
-	tree_end(&t);
-	tree_end(&t);
-	return tree_finish(&t);
 }

@@ -32,10 +32,4 @@ struct node_spec {
  */
 int nodecfg_read(struct node_spec *spec, const char *path);
 
-/*
- * One tree with the node's description. Its size, or 0 when it doesn't fit
- * into buf[0..size).
- */
-size_t nodecfg_describe(const struct node_spec *spec, void *buf, size_t size);
-
 #endif

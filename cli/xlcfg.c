@@ -19,6 +19,7 @@ struct ctx {
 	struct vm_spec *spec;
 	const char *path;
 	bool failed;
+	bool has_on_watchdog;
 	int64_t memory, maxmem, vcpus, maxvcpus;	/* 0: not given */
 	unsigned int memory_line, vcpus_line;
 	const char *root, *extra, *cmdline;
@@ -203,8 +204,10 @@ static void read_action(struct ctx *c, const struct cfg_setting *s)
 	struct vm_config *vm = &c->spec->vm;
 	enum vm_action *out = strcmp(s->key, "on_poweroff") == 0 ?
 		&vm->on_poweroff : strcmp(s->key, "on_reboot") == 0 ?
-		&vm->on_reboot : &vm->on_crash;
+		&vm->on_reboot : strcmp(s->key, "on_watchdog") == 0 ?
+		&vm->on_watchdog : &vm->on_crash;
 
+	c->has_on_watchdog |= out == &vm->on_watchdog;
 	if (v == NULL) {
 		return;
 	}
@@ -216,6 +219,15 @@ static void read_action(struct ctx *c, const struct cfg_setting *s)
 	}
 	FAIL(c, s->line, "%s '%s' isn't supported: use destroy, restart or "
 	     "preserve", s->key, v);
+}
+
+static void read_watchdog(struct ctx *c, const struct cfg_setting *s)
+{
+	int64_t v;
+
+	if (want_number(c, s, 0, VM_WATCHDOG_MAX_S, &v)) {
+		c->spec->vm.watchdog_s = (uint32_t)v;
+	}
 }
 
 static void read_weight(struct ctx *c, const struct cfg_setting *s)
@@ -261,6 +273,40 @@ static void read_kaslr(struct ctx *c, const struct cfg_setting *s)
 
 	if (want_number(c, s, 0, 1, &v)) {
 		c->spec->vm.kaslr_seed = v != 0;
+	}
+}
+
+static void read_direct_map(struct ctx *c, const struct cfg_setting *s)
+{
+	int64_t v;
+
+	if (want_number(c, s, 0, 1, &v)) {
+		c->spec->vm.direct_map = v != 0;
+	}
+}
+
+/* What they name is in the machine's tree, which isn't known here. */
+static void read_assign(struct ctx *c, const struct cfg_setting *s)
+{
+	struct vm_config *vm = &c->spec->vm;
+
+	if (s->value.kind != CFG_LIST) {
+		FAIL(c, s->line, "'%s' must be a list", s->key);
+		return;
+	}
+	for (size_t i = 0; i < s->value.count; i++) {
+		const struct cfg_value *v = &s->value.item[i];
+
+		if (v->kind != CFG_STRING || v->str[0] == '\0' ||
+		    strlen(v->str) >= VM_ASSIGN_PATH_MAX) {
+			FAIL(c, v->line, "'%s' takes paths or aliases in the machine's device tree",
+			     s->key);
+		} else if (vm->assign_count == VM_ASSIGN_MAX) {
+			FAIL(c, v->line, "more than %u devices", VM_ASSIGN_MAX);
+			return;
+		} else {
+			strcpy(vm->assign[vm->assign_count++], v->str);
+		}
 	}
 }
 
@@ -426,6 +472,12 @@ static void vif_setting(struct vif_ctx *x, const char *key, const char *val)
 	} else if (strcmp(key, "spoof_check") == 0) {
 		vif_number(x, key, val, 0, 1, &v);
 		x->vif->spoof_check = v != 0;
+	} else if (strcmp(key, "uplink") == 0) {
+		vif_number(x, key, val, 0, 1, &v);
+		x->vif->uplink = v != 0;
+	} else if (strcmp(key, "uplink_timeout") == 0) {
+		vif_number(x, key, val, 0, VM_HANG_MAX_S, &v);
+		x->vif->hang_s = (uint32_t)v;
 	} else if (strcmp(key, "vifname") == 0) {
 		if (strlen(val) >= VM_VIF_NAME_MAX) {
 			FAIL(x->c, x->line, "vif: vifname=%s is too long", val);
@@ -447,6 +499,7 @@ static void vif_text(struct vif_ctx *x, const char *text)
 
 	x->vif->mtu = VM_MTU_DEFAULT;
 	x->vif->spoof_check = true;
+	x->vif->hang_s = VM_HANG_DEFAULT_S;
 	for (char *part = strtok_r(copy, ",", &save); part != NULL;
 	     part = strtok_r(NULL, ",", &save)) {
 		char *eq, *end;
@@ -541,10 +594,14 @@ static const struct key keys[] = {
 	{ "on_poweroff", read_action },
 	{ "on_reboot", read_action },
 	{ "on_crash", read_action },
+	{ "on_watchdog", read_action },
+	{ "mv_watchdog", read_watchdog },
 	{ "max_grant_frames", read_grant_frames },
 	{ "event_channels", read_event_channels },
 	{ "mv_kaslr_seed", read_kaslr },
 	{ "mv_console", read_console },
+	{ "mv_direct_map", read_direct_map },
+	{ "mv_assign", read_assign },
 	{ "disk", read_not_yet },
 	{ "pci", read_not_yet },
 	{ "usbdev", read_not_yet },
@@ -575,7 +632,6 @@ static const struct key keys[] = {
 	{ "sdl", read_harmless },
 	{ "nographic", read_harmless },
 	{ "boot", read_harmless },
-	{ "on_watchdog", read_harmless },
 	{ "on_soft_reset", read_harmless },
 	{ "gic_version", read_harmless },
 	{ "max_maptrack_frames", read_harmless },
@@ -648,6 +704,9 @@ static void settle(struct ctx *c)
 	if (c->vcpus != 0 || c->maxvcpus != 0) {
 		vm->vcpu_count = (unsigned int)
 			(c->vcpus != 0 ? c->vcpus : c->maxvcpus);
+	}
+	if (!c->has_on_watchdog) {
+		vm->on_watchdog = vm->on_crash;
 	}
 	settle_args(c);
 	settle_cpus(c);

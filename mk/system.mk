@@ -63,7 +63,7 @@ bench-net: build/.setup
 
 # Guests
 
-guests: build/guests/Image build/guests/demo.cpio.gz
+guests: build/guests/Image build/guests/demo.cpio.gz build/guests/driver-domain.cpio.gz
 
 build/guests/Image: build/.setup
 	@mkdir -p $(@D)
@@ -74,12 +74,27 @@ build/guests/agent: guests/common/agent.c | build/.setup
 	@echo "  GUEST $@"
 	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
 
-DEMO_PARTS := guests/demo/mkinitrd guests/demo/init guests/common/initrd.py \
+DEMO_PARTS := guests/demo/mkinitrd guests/demo/init guests/demo/udhcpc-script \
+	guests/common/initrd.py \
 	build/guests/agent
 
 build/guests/demo.cpio.gz: $(DEMO_PARTS) build/.setup
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/demo/mkinitrd standard $@
+
+# The driver domain
+
+UPLINK_SOURCES := $(wildcard guests/driver-domain/*.c)
+
+build/guests/uplink-init: $(UPLINK_SOURCES) guests/driver-domain/dd.h | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $(UPLINK_SOURCES)
+
+build/guests/driver-domain.cpio.gz: guests/driver-domain/mkinitrd guests/common/initrd.py \
+		build/guests/uplink-init build/.setup
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/driver-domain/mkinitrd standard $@
 
 # The same with the modules of other kernels (scripts/setup --extra-kernels).
 EXTRA_INITRDS := build/guests/demo-cloud.cpio.gz build/guests/demo-rt.cpio.gz

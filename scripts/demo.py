@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Boot Microvisor with three Debian guests in QEMU and show what it can do.
+"""Boot Microvisor with three Debian guests and a driver domain in QEMU and show
+what it can do.
 
-usage: demo.py [--shell] [--cpu MODEL] [--cpus N]
+usage: demo.py [--shell] [--cpu MODEL] [--cpus N] [--nic MODEL]
 
 One line a check, "demo: CHECK ... ok (VALUE)"; the exit status is 0 only if
 all checks are ok. With --shell the same machine is at your terminal instead.
@@ -15,12 +16,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                     ".."))
 sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 import harness  # noqa: E402
 from harness import Failure  # noqa: E402
+from outside import GATEWAY, GUEST_PORT, Outside  # noqa: E402
 
 FOLDER = os.path.join(TOP, "build", "demo")
 GUESTS = ("a", "b", "c")
@@ -53,8 +56,10 @@ def both_ways(name):
 
 
 class Demo:
-    def __init__(self, machine):
+    def __init__(self, machine, outside):
         self.machine = machine
+        self.outside = outside
+        self.addresses = {}     # from the DHCP server
         self.guests = {name: machine.guest(name, number)
                        for number, name in enumerate(GUESTS, 1)}
         self.servers = {}
@@ -226,6 +231,93 @@ def reboot_keeps_tcp(demo):
             f"{len(found)} s, longest gap {gap} s")
 
 
+# --- the world outside: through the driver domain and a real network card
+
+def dhcp_address(demo, name):
+    """The guest's address from the DHCP server outside, asked for once."""
+    if name not in demo.addresses:
+        text = demo.guests[name].run("udhcpc -n -q -t 10 -T 1 -i eth0 "
+                                     "-s /etc/udhcpc-script 2>&1", 40).output
+        match = re.search(r"lease of ([\d.]+) obtained", text)
+        if not match:
+            raise Failure(f"no address: {text[-300:]}")
+        demo.addresses[name] = match[1]
+    return demo.addresses[name]
+
+
+def http_get(demo, name):
+    """Fetch the file from this machine's HTTP server; the seconds it took."""
+    dhcp_address(demo, name)
+    begin = time.monotonic()
+    text = demo.guests[name].run(
+        f"wget -q -O /tmp/file {demo.outside.url} && stat -c %s /tmp/file && "
+        "sha256sum </tmp/file", 180).output
+    size, got = text.split()[:2]
+    if int(size) != 64 << 20 or got != demo.outside.sha256:
+        raise Failure(f"{name} got {size} bytes, {got}; the server has "
+                      f"{demo.outside.sha256}")
+    return time.monotonic() - begin
+
+
+def http_serve(demo, name):
+    """Serve the file that was fetched to this machine; the seconds."""
+    address = dhcp_address(demo, name)
+    guest = demo.guests[name]
+    server = guest.start(f"httpd -f -p {GUEST_PORT} -h /tmp")
+    try:
+        guest.run("for i in $(seq 100); do netstat -ltn | "
+                  f"grep -q :{GUEST_PORT} && exit; usleep 100000; done; exit 1",
+                  30)
+        begin = time.monotonic()
+        size, got = demo.outside.fetch(address)
+    except OSError as problem:
+        raise Failure(f"from {name}: {problem}") from None
+    finally:
+        server.kill()
+    if got != demo.outside.sha256:
+        raise Failure(f"{name} sent {size} bytes, {got}; they should be "
+                      f"{demo.outside.sha256}")
+    return time.monotonic() - begin
+
+
+@check("dhcp")
+def dhcp(demo):
+    uplink = demo.machine.guest("uplink", len(GUESTS) + 1)
+    ready = uplink.wait_line(r"uplink: (ready in .*)", 60)[1]
+    address = dhcp_address(demo, "a")
+    demo.guests["a"].run(f"ping -c 3 -w 20 {GATEWAY}", 30)
+    return f"a is {address}, {GATEWAY} answers; driver domain {ready}"
+
+
+@check("http-get")
+def http_get_one(demo):
+    seconds = http_get(demo, "a")
+    return (f"64 MiB, {demo.outside.sha256[:16]}... in a as outside, "
+            f"{64 / seconds:.0f} MiB/s")
+
+
+@check("http-serve")
+def http_serve_one(demo):
+    seconds = http_serve(demo, "a")
+    return f"64 MiB, the same outside as in a, {64 / seconds:.0f} MiB/s"
+
+
+@check("two-vms")
+def two_vms(demo):
+    addresses = [dhcp_address(demo, name) for name in ("a", "b")]
+    if len(set(addresses)) != 2:
+        raise Failure(f"both have {addresses[0]}")
+    slowest = []
+    for work in (http_get, http_serve):
+        with ThreadPoolExecutor(2) as pool:
+            runs = [pool.submit(work, demo, name) for name in ("a", "b")]
+            slowest.append(max(run.result() for run in runs))
+    for name in ("a", "b"):
+        demo.guests[name].run("rm /tmp/file")
+    return (f"{addresses[0]} and {addresses[1]} at once: each got 64 MiB in "
+            f"{slowest[0]:.0f} s and sent it in {slowest[1]:.0f} s")
+
+
 def make_bundle(shell):
     configs = []
     for name in GUESTS:
@@ -240,6 +332,7 @@ def make_bundle(shell):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         configs.append(path)
+    configs.append(os.path.join(TOP, "guests", "driver-domain", "uplink.cfg"))
     begin = time.monotonic()
     say("make the boot bundle")
     bundle = harness.make_bundle(os.path.join(
@@ -252,7 +345,7 @@ def make_bundle(shell):
 def interactive(bundle, machine):
     command = harness.qemu_command(bundle=bundle, **machine)
     say("Ctrl-] 1, 2, 3 gives the keyboard to guest a, b, c; Ctrl-] 0 to the "
-        "hypervisor; Ctrl-] ? helps")
+        "hypervisor; Ctrl-] ? helps; udhcpc -s /etc/udhcpc-script: the way out")
     say("Ctrl-a x ends the machine")
     try:
         return subprocess.call([*command, "-serial", "mon:stdio"],
@@ -261,8 +354,8 @@ def interactive(bundle, machine):
         raise Failure(f"cannot start QEMU: {problem}") from None
 
 
-def run_checks(machine):
-    demo = Demo(machine)
+def run_checks(machine, outside):
+    demo = Demo(machine, outside)
     good = 0
     for number, (name, function) in enumerate(CHECKS):
         say(f"{name} ... ", end="")
@@ -292,8 +385,12 @@ def main():
                         help="be at the machine's terminal yourself")
     parser.add_argument("--cpu", default="cortex-a57", help="QEMU's CPU model")
     parser.add_argument("--cpus", type=int, default=2, help="number of CPUs")
+    parser.add_argument("--nic", default="virtio-net-pci",
+                        help="QEMU's model of network card, e.g. e1000e")
     args = parser.parse_args()
-    settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048}
+    outside = Outside()
+    settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048,
+                "extra": outside.qemu(args.nic)}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     begin = time.monotonic()
@@ -304,13 +401,14 @@ def main():
     except Failure as failure:
         sys.exit(f"demo: {failure}")
     say(f"boot {args.cpus} CPUs ({args.cpu}), {settings['ram']} MiB, "
-        f"{len(GUESTS)} guests")
+        f"{len(GUESTS)} guests, a driver domain with a {args.nic}")
     machine = harness.Machine(bundle, log=os.path.join(FOLDER, "console.log"),
                               **settings)
     try:
-        good = run_checks(machine)
+        good = run_checks(machine, outside)
     finally:
         machine.stop()
+        outside.close()
     say(f"all of it took {time.monotonic() - begin:.0f} s; the console log is "
         f"build/demo/console.log")
     say(f"{good} of {len(CHECKS)} checks ok")

@@ -397,20 +397,9 @@ static uint32_t gic_irq(const void *fdt, int node, unsigned int index,
 	return 0;
 }
 
-/* The first enabled node compatible with `name` that comes after `after`. */
-static int find_device(const void *fdt, int after, const char *name)
-{
-	int node = fdt_node_offset_by_compatible(fdt, after, name);
-
-	while (node >= 0 && !fdt_is_enabled(fdt, node)) {
-		node = fdt_node_offset_by_compatible(fdt, node, name);
-	}
-	return node;
-}
-
 static int parse_gic(struct boot_info *b, const void *fdt, uint32_t *cells)
 {
-	int node = find_device(fdt, -1, "arm,gic-v3");
+	int node = fdt_find_compatible(fdt, -1, "arm,gic-v3");
 	uint32_t regions = 1;
 	uint64_t base, size;
 
@@ -450,10 +439,10 @@ static int parse_gic(struct boot_info *b, const void *fdt, uint32_t *cells)
 
 static int parse_timer(struct boot_info *b, const void *fdt, uint32_t cells)
 {
-	int node = find_device(fdt, -1, "arm,armv8-timer");
+	int node = fdt_find_compatible(fdt, -1, "arm,armv8-timer");
 
 	if (node < 0) {
-		node = find_device(fdt, -1, "arm,armv7-timer");
+		node = fdt_find_compatible(fdt, -1, "arm,armv7-timer");
 	}
 	if (node < 0) {
 		return fail(b, -ENODEV, "no generic timer in the device tree");
@@ -474,8 +463,6 @@ static int stdout_node(const void *fdt)
 {
 	int chosen = fdt_subnode_offset(fdt, 0, "chosen");
 	const char *path, *colon;
-	size_t len;
-	int n;
 
 	if (chosen < 0) {
 		return -1;
@@ -488,17 +475,8 @@ static int stdout_node(const void *fdt)
 		return -1;
 	}
 	colon = strchr(path, ':');
-	len = colon != NULL ? (size_t)(colon - path) : strlen(path);
-	if (path[0] == '/') {
-		return fdt_path_offset_namelen(fdt, path, (int)len);
-	}
-	/* libfdt would follow an alias of itself without end. */
-	path = fdt_getprop_namelen(fdt, fdt_subnode_offset(fdt, 0, "aliases"),
-				   path, (int)len, &n);
-	if (path == NULL || n < 1 || path[0] != '/' || path[n - 1] != '\0') {
-		return -1;
-	}
-	return fdt_path_offset(fdt, path);
+	return fdt_find_path(fdt, path,
+			     colon != NULL ? (size_t)(colon - path) : strlen(path));
 }
 
 static void parse_uart(struct boot_info *b, const void *fdt, uint32_t cells)
@@ -507,7 +485,7 @@ static void parse_uart(struct boot_info *b, const void *fdt, uint32_t cells)
 	uint64_t base, size;
 
 	if (node < 0 || !fdt_is_compatible(fdt, node, "arm,pl011")) {
-		node = find_device(fdt, -1, "arm,pl011");
+		node = fdt_find_compatible(fdt, -1, "arm,pl011");
 	}
 	if (node < 0 || fdt_reg(fdt, node, 0, &base, &size) != 0) {
 		return;
@@ -519,7 +497,7 @@ static void parse_uart(struct boot_info *b, const void *fdt, uint32_t cells)
 
 static void parse_rtc(struct boot_info *b, const void *fdt)
 {
-	int node = find_device(fdt, -1, "arm,pl031");
+	int node = fdt_find_compatible(fdt, -1, "arm,pl031");
 	uint64_t base, size;
 
 	if (node >= 0 && fdt_reg(fdt, node, 0, &base, &size) == 0) {

@@ -330,24 +330,55 @@ static int translate(const void *fdt, int bus, int parent, uint64_t *base,
 	return -EINVAL;
 }
 
-int fdt_reg(const void *fdt, int node, unsigned int index, uint64_t *base,
-	    uint64_t *size)
+int fdt_translate(const void *fdt, int node, uint64_t *base, uint64_t size)
 {
 	int bus = fdt_parent_offset(fdt, node);
-	int err;
 
 	if (bus < 0) {
 		return -EINVAL;
 	}
-	err = reg_of(fdt, node, bus, index, base, size);
-	for (unsigned int n = 0; err == 0 && bus != 0; n++) {
+	for (unsigned int n = 0; bus != 0; n++) {
 		int parent = fdt_parent_offset(fdt, bus);
 
-		if (parent < 0 || n == FDT_DEPTH_MAX) {
+		if (parent < 0 || n == FDT_DEPTH_MAX ||
+		    translate(fdt, bus, parent, base, size) != 0) {
 			return -EINVAL;
 		}
-		err = translate(fdt, bus, parent, base, *size);
 		bus = parent;
 	}
-	return err;
+	return 0;
+}
+
+int fdt_reg(const void *fdt, int node, unsigned int index, uint64_t *base,
+	    uint64_t *size)
+{
+	int err = fdt_reg_raw(fdt, node, index, base, size);
+
+	return err == 0 ? fdt_translate(fdt, node, base, *size) : err;
+}
+
+int fdt_find_compatible(const void *fdt, int after, const char *name)
+{
+	int node = fdt_node_offset_by_compatible(fdt, after, name);
+
+	while (node >= 0 && !fdt_is_enabled(fdt, node)) {
+		node = fdt_node_offset_by_compatible(fdt, node, name);
+	}
+	return node;
+}
+
+int fdt_find_path(const void *fdt, const char *path, size_t len)
+{
+	int n;
+
+	if (len != 0 && path[0] == '/') {
+		return fdt_path_offset_namelen(fdt, path, (int)len);
+	}
+	/* libfdt would follow an alias of itself without end. */
+	path = fdt_getprop_namelen(fdt, fdt_subnode_offset(fdt, 0, "aliases"),
+				   path, (int)len, &n);
+	if (path == NULL || n < 1 || path[0] != '/' || path[n - 1] != '\0') {
+		return -FDT_ERR_NOTFOUND;
+	}
+	return fdt_path_offset(fdt, path);
 }

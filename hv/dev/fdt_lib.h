@@ -104,4 +104,20 @@ MUST_CHECK int fdt_reg(const void *fdt, int node, unsigned int index,
 MUST_CHECK int fdt_reg_raw(const void *fdt, int node, unsigned int index,
 			   uint64_t *base, uint64_t *size);
 
+/*
+ * Translate an address on the bus that `node` is on into one of the root.
+ * 0 or -EINVAL.
+ */
+MUST_CHECK int fdt_translate(const void *fdt, int node, uint64_t *base,
+			     uint64_t size);
+
+/*
+ * The first enabled node compatible with `name` behind `after` (-1: of all),
+ * or negative.
+ */
+int fdt_find_compatible(const void *fdt, int after, const char *name);
+
+/* The node of a path, or of an alias, of `len` bytes; negative: none. */
+int fdt_find_path(const void *fdt, const char *path, size_t len);
+
 #endif

@@ -12,6 +12,7 @@
 #include "mem/frame.h"
 #include "mgmt/mgmt.h"
 #include "net/net.h"
+#include "vm/assign.h"
 #include "vm/console.h"
 #include "vm/vm.h"
 #include "xen/evtchn.h"
@@ -89,12 +90,12 @@ static const struct domain_ops xenstore_ops = {
 
 static int map_magic_pages(struct domain *d)
 {
-	const struct arch_guest_map *map = arch_guest_map();
-	int err = p2m_map(&d->p2m, gpa_to_gfn(map->console_page), va_to_hpa(d->console_page), 0,
+	const struct arch_guest_map map = arch_guest_map(&d->arch);
+	int err = p2m_map(&d->p2m, gpa_to_gfn(map.console_page), va_to_hpa(d->console_page), 0,
 			  S2_READ | S2_WRITE);
 
 	if (err == 0) {
-		err = p2m_map(&d->p2m, gpa_to_gfn(map->xenstore_page),
+		err = p2m_map(&d->p2m, gpa_to_gfn(map.xenstore_page),
 			      va_to_hpa(d->xenstore_page), 0, S2_READ | S2_WRITE);
 	}
 	return err;
@@ -163,7 +164,7 @@ static int xenstore_populate(struct domain *d)
 	const struct xs_perm readable[] = { XS_PERM(DOMID_HV, XSP_NONE), XS_PERM(d->id, XSP_READ) };
 	char home[32], vm_path[32], uuid[37], id[8], kib[24], store_port[12], store_pfn[24];
 	char console_port[12], console_pfn[24], path[64];
-	const struct arch_guest_map *map = arch_guest_map();
+	const struct arch_guest_map map = arch_guest_map(&d->arch);
 	const struct node nodes[] = {
 		{ "vm", vm_path }, { "name", d->name }, { "domid", id },
 		{ "memory/static-max", kib }, { "memory/target", kib },
@@ -190,10 +191,10 @@ static int xenstore_populate(struct domain *d)
 	fmt_buf(kib, sizeof(kib), "%llu", (unsigned long long)(d->memory_pages << 2));
 	fmt_buf(store_port, sizeof(store_port), "%u", d->xenstore_port);
 	fmt_buf(store_pfn, sizeof(store_pfn), "%llu",
-		(unsigned long long)gpa_to_gfn(map->xenstore_page).v);
+		(unsigned long long)gpa_to_gfn(map.xenstore_page).v);
 	fmt_buf(console_port, sizeof(console_port), "%u", d->console_port);
 	fmt_buf(console_pfn, sizeof(console_pfn), "%llu",
-		(unsigned long long)gpa_to_gfn(map->console_page).v);
+		(unsigned long long)gpa_to_gfn(map.console_page).v);
 
 	err = xs_mkdir(NULL, home);
 	if (err == 0) {
@@ -229,6 +230,9 @@ static int vm_devices(struct vm *vm, struct domain *d)
 		err = xenstore_populate(d);
 	}
 	for (unsigned int i = 0; err == 0 && i < vm->config.vif_count; i++) {
+		if (vm->config.vif[i].absent) {
+			continue;
+		}
 		err = net_vif_create(d, i, &vm->config.vif[i]);
 		if (err != 0) {
 			log_error("vm", "%s: network interface %u can't be made (error %d)",
@@ -257,4 +261,5 @@ void devices_init(void)
 	console_event = console_raise;
 	vm_devices_hook = vm_devices;
 	domain_register_ops(&xenstore_ops);
+	assign_init();
 }

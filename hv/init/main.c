@@ -110,6 +110,11 @@ static void management_start(void)
 	}
 }
 
+static void not_started(const struct vm_config *config, int err)
+{
+	log_error("vm", "%s: not started (error %d)", config->name, -err);
+}
+
 void vms_start(void)
 {
 	struct vmdesc_set set = {
@@ -117,7 +122,9 @@ void vms_start(void)
 		.other = mgmt_config_read, .other_ctx = &management,
 	};
 	struct vmdesc_diag diag = { .line = diag_line };
+	static struct vm *added[BOOT_VMS_MAX];
 	unsigned int started = 0;
+	int err;
 
 	set.vms = heap_alloc(BOOT_VMS_MAX * sizeof(*set.vms));
 	if (set.vms == NULL) {
@@ -127,17 +134,20 @@ void vms_start(void)
 	descriptions_read(&set, &diag);
 	/* Before the VMs, so that none can take its MAC. */
 	management_start();
+	/* First all, so that RAM of their own is reserved while there is most. */
 	for (unsigned int i = 0; i < set.count; i++) {
-		struct vm *vm;
-		int err = vm_add(&set.vms[i], &vm);
-
-		if (err == 0) {
-			err = vm_start(vm);
+		added[i] = NULL;
+		err = vm_add(&set.vms[i], &added[i]);
+		if (err != 0) {
+			not_started(&set.vms[i], err);
 		}
-		if (err == 0) {
+	}
+	for (unsigned int i = 0; i < set.count; i++) {
+		err = added[i] != NULL ? vm_start(added[i]) : 0;
+		if (err != 0) {
+			not_started(&set.vms[i], err);
+		} else if (added[i] != NULL) {
 			started++;
-		} else {
-			log_error("vm", "%s: not started (error %d)", set.vms[i].name, -err);
 		}
 	}
 	heap_free(set.vms);

@@ -12,10 +12,30 @@
 struct cpu cpus[CPU_MAX];
 unsigned int cpu_count = 1;
 
-/* The exit from a guest that it causes is all that is wanted. */
+/* What a CPU rests from. */
+#define REASONS_DEFERRABLE	(CPU_WORK | CPU_QUIESCE)
+
+/*
+ * The exit from a guest that it causes is what is wanted; another one if that
+ * exit or work in it queued more.
+ */
 static void late_timer_fn(struct timer *t)
 {
+	const struct cpu *c = this_cpu();
+
+	if (!list_empty(&c->work_late) || !list_empty(&c->work_late_new)) {
+		timer_set(t, arch_now() + WORK_LATE_NS);
+	}
+}
+
+static void rest_timer_fn(struct timer *t)
+{
+	struct cpu *c = this_cpu();
+
 	(void)t;
+	c->resting = false;
+	cpu_notify(c, c->deferred);
+	c->deferred = 0;
 }
 
 static void slice_timer_fn(struct timer *t)
@@ -35,6 +55,7 @@ void cpu_init(unsigned int id)
 	list_init(&c->work_late);
 	list_init(&c->work_late_new);
 	timer_init(&c->late_timer, late_timer_fn);
+	timer_init(&c->rest_timer, rest_timer_fn);
 	timer_init(&c->slice_timer, slice_timer_fn);
 	atomic_store_explicit(&c->pending, CPU_RESCHED, memory_order_relaxed);
 }
@@ -51,8 +72,47 @@ void cpu_notify(struct cpu *c, uint32_t reasons)
 
 void cpu_exit_begin(void)
 {
-	if (atomic_load_explicit(&this_cpu()->pending, memory_order_relaxed) & CPU_LATE) {
+	struct cpu *c = this_cpu();
+
+	c->work_since = 0;
+	if (atomic_load_explicit(&c->pending, memory_order_relaxed) & CPU_LATE) {
 		work_run_late();
+	}
+}
+
+/* There is no end to it: let the guest go on, or look for interrupts. */
+static void rest_begin(struct cpu *c, uint64_t now)
+{
+	c->deferred = REASONS_DEFERRABLE &
+		      atomic_fetch_and_explicit(&c->pending, ~REASONS_DEFERRABLE,
+						memory_order_acq_rel);
+	if (c->deferred != 0) {
+		c->resting = true;
+		timer_set(&c->rest_timer, c->current != NULL ? now + CPU_REST_NS : now);
+	}
+}
+
+/* One round of deferred work and quiescence, for the reasons in `p`. */
+static void deferred_run(struct cpu *c, uint32_t p)
+{
+	uint64_t now;
+
+	if (c->resting) {
+		c->deferred |= p;
+		return;
+	}
+	if (c->work_since == 0) {
+		c->work_since = arch_now();
+	}
+	if (p & CPU_WORK) {
+		work_run();
+	}
+	if (p & CPU_QUIESCE) {
+		quiesce_pass();
+	}
+	now = arch_now();
+	if (now - c->work_since >= CPU_WORK_NS) {
+		rest_begin(c, now);
 	}
 }
 
@@ -65,11 +125,8 @@ bool cpu_service(void)
 	if (p & CPU_TIMER) {
 		timers_run();
 	}
-	if (p & CPU_WORK) {
-		work_run();
-	}
-	if (p & CPU_QUIESCE) {
-		quiesce_pass();
+	if (p & REASONS_DEFERRABLE) {
+		deferred_run(c, p & REASONS_DEFERRABLE);
 	}
 	/* A timer or work may just have asked for it. */
 	p |= atomic_fetch_and_explicit(&c->pending, ~CPU_RESCHED, memory_order_acq_rel);

@@ -48,6 +48,12 @@ struct cpu {
 	struct list work_late_new;	/* queued since */
 	struct timer late_timer;
 
+	/* Resting from deferred work; own CPU only. */
+	bool resting;
+	uint32_t deferred;		/* reasons that wait for the end of it */
+	uint64_t work_since;		/* deferred work in this exit; 0: none yet */
+	struct timer rest_timer;
+
 	struct timer slice_timer;	/* kern/sched.c */
 	struct sched_unit *chosen;	/* the last pick, or NULL */
 	uint64_t slice_start;

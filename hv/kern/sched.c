@@ -599,3 +599,14 @@ void sched_times(struct sched_unit *u, uint64_t state_ns[RUN_STATES])
 	state_ns[run_state(u)] += now - u->since;
 	spin_unlock(&lock);
 }
+
+void sched_snapshot(struct sched_unit *u, struct sched_snapshot *out)
+{
+	spin_lock(&lock);
+	out->state = u->state;
+	out->since = u->since;
+	for (unsigned int i = 0; i < RUN_STATES; i++) {
+		out->state_ns[i] = u->state_ns[i];
+	}
+	spin_unlock(&lock);
+}

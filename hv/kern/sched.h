@@ -103,4 +103,12 @@ bool sched_all_busy(void);
 /* Copy of the unit's times up to now, consistent. */
 void sched_times(struct sched_unit *u, uint64_t state_ns[RUN_STATES]);
 
+/* Its state, when that began, and its times up to then; any CPU may change them. */
+struct sched_snapshot {
+	enum sched_state state;
+	uint64_t since;
+	uint64_t state_ns[RUN_STATES];
+};
+void sched_snapshot(struct sched_unit *u, struct sched_snapshot *out);
+
 #endif

@@ -5,11 +5,24 @@
 #include "mem/guest.h"
 
 #include "lib/string.h"
+#include <arch/upcall.h>
 #include <arch/vcpu.h>
 
 static size_t page_rest(uint64_t addr, size_t n)
 {
 	return MIN(n, PAGE_SIZE - (addr & PAGE_MASK));
+}
+
+static int guest_page(struct arch_vcpu *v, uint64_t va, bool write, hpa_t *pa)
+{
+	int err = arch_guest_va(v, va, write, pa);
+
+	/* A change in progress makes entries invalid for a moment: wait for it. */
+	if (err != 0) {
+		upcall_map_settle(v);
+		err = arch_guest_va(v, va, write, pa);
+	}
+	return err;
 }
 
 int guest_copy_from(struct arch_vcpu *v, void *dst, uint64_t src, size_t n)
@@ -19,7 +32,7 @@ int guest_copy_from(struct arch_vcpu *v, void *dst, uint64_t src, size_t n)
 	while (n > 0) {
 		size_t part = page_rest(src, n);
 		hpa_t pa;
-		int err = arch_guest_va(v, src, false, &pa);
+		int err = guest_page(v, src, false, &pa);
 
 		if (err != 0) {
 			return err;
@@ -39,7 +52,7 @@ int guest_copy_to(struct arch_vcpu *v, uint64_t dst, const void *src, size_t n)
 	while (n > 0) {
 		size_t part = page_rest(dst, n);
 		hpa_t pa;
-		int err = arch_guest_va(v, dst, true, &pa);
+		int err = guest_page(v, dst, true, &pa);
 
 		if (err != 0) {
 			return err;

@@ -58,6 +58,7 @@ int p2m_init(struct p2m *p, struct arch_domain *arch)
 	p->table_count = ROOT_PAGES;
 	p->page_count = 0;
 	p->live = false;
+	p->kept = false;
 	return p->root != NULL ? 0 : -ENOMEM;
 }
 
@@ -102,6 +103,14 @@ int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 	return err;
 }
 
+void p2m_settle(struct p2m *p)
+{
+	if (p->live) {
+		spin_lock(&p->lock);
+		spin_unlock(&p->lock);
+	}
+}
+
 /*
  * Free a frame that was taken out of the tables. The record is allocated
  * before the entry changes, so this can't fail.
@@ -109,6 +118,9 @@ int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 static void free_frame_locked(struct p2m *p, struct deferred_free *f, hpa_t pa, unsigned int order)
 {
 	p->page_count -= 1ULL << order;
+	if (p->kept) {
+		return;
+	}
 	if (f == NULL) {
 		frame_free(hpa_to_va(pa), order);
 		return;
@@ -186,7 +198,7 @@ static int slot_clear_locked(struct p2m *p, uint64_t *slot, gfn_t gfn, unsigned 
 	if (arch_s2_kind(pte, level) != S2_LEAF) {
 		return 0;
 	}
-	if (p->live && (arch_s2_attr(pte) & P2M_OWNED)) {
+	if (p->live && !p->kept && (arch_s2_attr(pte) & P2M_OWNED)) {
 		f = heap_alloc(sizeof(*f));
 		if (f == NULL) {
 			return -ENOMEM;

@@ -20,9 +20,13 @@ struct p2m {
 	uint64_t table_count;		/* pages of tables, all levels */
 	uint64_t page_count;		/* 4 KiB pages mapped that p2m owns */
 	bool live;			/* vCPUs may be running: flush */
+	bool kept;			/* owned frames are the VM's and are never freed */
 };
 
-/* An owned page goes back to the frame allocator with the p2m. */
+/*
+ * RAM of the guest: an owned page goes back to the frame allocator with the
+ * p2m, or, if `kept`, to who keeps it.
+ */
 #define P2M_OWNED	0x100U
 
 /* 0 or -ENOMEM. */
@@ -43,6 +47,9 @@ MUST_CHECK int p2m_unmap(struct p2m *p, gfn_t gfn);
  * (P2M_OWNED too). -ENOENT if there is none.
  */
 MUST_CHECK int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr);
+
+/* Wait for a change that another CPU may be making. */
+void p2m_settle(struct p2m *p);
 
 /*
  * Free a dead domain's memory and tables a piece at a time: true if there is

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mem/heap.h"
 #include "mgmt/packet.h"
+#include "net/net.h"
 #include "vm/store.h"
 #include "vm/vm.h"
 #include <arch/cpu.h>
@@ -82,6 +83,11 @@ static void image_event(const struct store_image *s, bool ready)
 	event_add(ready ? MV_EVENT_IMAGE_READY : MV_EVENT_IMAGE_GONE, 0, 0, name);
 }
 
+static void uplink_event(const struct net_port *p, bool up)
+{
+	event_add(up ? MV_EVENT_UPLINK_UP : MV_EVENT_UPLINK_DOWN, 0, p->id, p->name);
+}
+
 int event_init(void)
 {
 	ring = heap_alloc(EVENT_KEPT * SIZE);
@@ -90,6 +96,7 @@ int event_init(void)
 	}
 	vm_event_hook = vm_event;
 	store_event = image_event;
+	net_uplink_hook = uplink_event;
 	return 0;
 }
 
@@ -99,6 +106,7 @@ void event_stop(void)
 
 	vm_event_hook = NULL;
 	store_event = NULL;
+	net_uplink_hook = NULL;
 	spin_lock(&lock);
 	ring = NULL;
 	count = 0;

@@ -217,7 +217,7 @@ static const struct mgmt_verb *verb_find(unsigned int verb)
 {
 	static const struct mgmt_verb *const tables[] = {
 		mgmt_image_verbs, mgmt_stream_verbs, mgmt_vm_verbs, mgmt_node_verbs,
-		mgmt_net_verbs, mgmt_create_verbs, mgmt_life_verbs,
+		mgmt_net_verbs, mgmt_create_verbs, mgmt_life_verbs, mgmt_vif_verbs,
 	};
 
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {

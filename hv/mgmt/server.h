@@ -47,6 +47,7 @@ extern const struct mgmt_verb mgmt_stream_verbs[];
 extern const struct mgmt_verb mgmt_create_verbs[];
 extern const struct mgmt_verb mgmt_life_verbs[];
 extern const struct mgmt_verb mgmt_image_verbs[];
+extern const struct mgmt_verb mgmt_vif_verbs[];
 
 /* The node's own data, constant after mgmt_init(). */
 const struct mgmt_config *mgmt_node(void);

@@ -55,7 +55,7 @@ bool session_equal(const uint8_t *a, const uint8_t *b, size_t n)
 	return differ == 0;
 }
 
-/* RFC 7748, 6.1. BearSSL reads the scalar backwards; of random bytes any order is good. */
+/* RFC 7748, 6.1. */
 static int exchange(const uint8_t secret[32], const uint8_t point[MV_POINT_LEN], uint8_t out[32])
 {
 	static const uint8_t zero[32];

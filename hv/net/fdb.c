@@ -74,9 +74,15 @@ static void entry_remove(struct fdb *t, uint16_t *link)
 	generation_bump(t);
 }
 
+/* `now` was read before the lock was taken: it may be a little behind `seen`. */
+static uint32_t entry_age(const struct fdb_entry *e, uint32_t now)
+{
+	return now > e->seen ? now - e->seen : 0;
+}
+
 static bool entry_expired(const struct fdb_entry *e, uint32_t now)
 {
-	return e->seen != FDB_STATIC && now - e->seen > FDB_AGE_S;
+	return e->seen != FDB_STATIC && entry_age(e, now) > FDB_AGE_S;
 }
 
 static int entry_add(struct fdb *t, uint64_t key, struct net_port *p, uint32_t seen)
@@ -145,7 +151,7 @@ int fdb_add_static(struct fdb *t, uint64_t key, struct net_port *p)
 	return err;
 }
 
-static bool learn_locked(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
+static enum fdb_learned learn_locked(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
 {
 	uint16_t *link = find_link(t, key);
 
@@ -156,20 +162,23 @@ static bool learn_locked(struct fdb *t, uint64_t key, struct net_port *p, uint32
 			if (e->seen != FDB_STATIC) {
 				e->seen = now;
 			}
-			return true;
+			return FDB_LEARNED;
 		}
-		if (e->seen == FDB_STATIC || p->mac_count >= p->mac_limit) {
-			return false;
+		if (e->seen == FDB_STATIC) {
+			return FDB_FOREIGN;
+		}
+		if (p->mac_count >= p->mac_limit) {
+			return FDB_FULL;
 		}
 		entry_remove(t, link);
 	}
 	return p->mac_count < p->mac_limit && t->learned < FDB_LEARN_MAX &&
-	       entry_add(t, key, p, now) == 0;
+	       entry_add(t, key, p, now) == 0 ? FDB_LEARNED : FDB_FULL;
 }
 
-bool fdb_learn(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
+enum fdb_learned fdb_learn(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now)
 {
-	bool learned;
+	enum fdb_learned learned;
 
 	spin_lock(&t->lock);
 	age_locked(t, now);
@@ -231,7 +240,7 @@ bool fdb_next(struct fdb *t, unsigned int *at, uint32_t now, struct fdb_row *out
 		out->key = e->key;
 		out->port = e->port->id;
 		out->is_static = e->seen == FDB_STATIC;
-		out->age = out->is_static ? 0 : now - e->seen;
+		out->age = out->is_static ? 0 : entry_age(e, now);
 		found = true;
 	}
 	spin_unlock(&t->lock);

@@ -59,11 +59,14 @@ void fdb_init(struct fdb *t, uint64_t seed);
  */
 MUST_CHECK int fdb_add_static(struct fdb *t, uint64_t key, struct net_port *p);
 
-/*
- * `key` was seen as a source at port `p` now (s since boot). False if it was
- * not learned: the port's or table's limit, or a static entry elsewhere.
- */
-bool fdb_learn(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now);
+enum fdb_learned {
+	FDB_LEARNED,		/* or known already */
+	FDB_FULL,		/* the port's or the table's limit */
+	FDB_FOREIGN,		/* another port has it for ever */
+};
+
+/* `key` was seen as a source at port `p` now (s since boot). */
+enum fdb_learned fdb_learn(struct fdb *t, uint64_t key, struct net_port *p, uint32_t now);
 
 /* The port, or NULL; *generation is what to compare a cached result with. */
 struct net_port *fdb_lookup(struct fdb *t, uint64_t key, uint32_t now, uint64_t *generation);

@@ -15,7 +15,10 @@
 #include "xenstore/xenbus.h"
 #include "xenstore/xenstore.h"
 
-#define BACKENDS "/local/domain/0/backend/vif"
+#define BACKENDS	"/local/domain/0/backend/vif"
+#define UNPLUG_POLL_NS	50000000ULL
+
+void (*net_uplink_hook)(const struct net_port *p, bool up);
 
 static const struct net_port_ops vif_ops = {
 	.deliver = netback_deliver,
@@ -128,10 +131,15 @@ static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned in
 
 /* --- connection --------------------------------------------------------------- */
 
-static void vif_disconnect(struct xenbus_device *dev)
+static void tell_uplink(const struct vif *v, bool up)
 {
-	struct vif *v = dev->priv;
+	if (v->port.config.uplink && net_uplink_hook != NULL) {
+		net_uplink_hook(&v->port, up);
+	}
+}
 
+static void queues_destroy(struct vif *v)
+{
 	/* No new sender finds a queue; those who hold one find it not up. */
 	atomic_store_explicit(&v->queue_count, 0, memory_order_release);
 	for (unsigned int i = 0; i < NET_QUEUE_MAX; i++) {
@@ -143,6 +151,14 @@ static void vif_disconnect(struct xenbus_device *dev)
 			netback_queue_destroy(q);
 		}
 	}
+}
+
+static void vif_disconnect(struct xenbus_device *dev)
+{
+	struct vif *v = dev->priv;
+
+	queues_destroy(v);
+	tell_uplink(v, false);
 }
 
 static int vif_connect(struct xenbus_device *dev)
@@ -171,7 +187,7 @@ static int vif_connect(struct xenbus_device *dev)
 			err = netback_queue_create(v, i, &c, &q);
 		}
 		if (err != 0) {
-			vif_disconnect(dev);
+			queues_destroy(v);
 			return err;
 		}
 		atomic_store_explicit(&v->queue[i], q, memory_order_release);
@@ -180,6 +196,7 @@ static int vif_connect(struct xenbus_device *dev)
 	for (unsigned int i = 0; i < count; i++) {
 		netback_queue_start(atomic_load_explicit(&v->queue[i], memory_order_relaxed));
 	}
+	tell_uplink(v, true);
 	return 0;
 }
 
@@ -199,12 +216,39 @@ static void vif_free(struct quiesce *x)
 	heap_free(container_of(x, struct vif, quiesce));
 }
 
+/* Whether the caller is the one who removes it. */
+static bool vif_claim(struct vif *v)
+{
+	return !atomic_exchange_explicit(&v->claimed, true, memory_order_acq_rel);
+}
+
+static void vif_remove(struct vif *v)
+{
+	timer_cancel(&v->unplug_timer);
+	xenbus_device_destroy(v->dev);
+	/* Last: whoever waits for it to go looks for the port. */
+	switch_detach(&v->port);
+	quiesce_call(&v->quiesce, vif_free);
+}
+
+static void unplug_fn(struct timer *t)
+{
+	struct vif *v = container_of(t, struct vif, unplug_timer);
+
+	if (v->dev->state != XENBUS_CLOSED && arch_now() < v->unplug_until) {
+		timer_set(t, arch_now() + UNPLUG_POLL_NS);
+	} else if (vif_claim(v)) {
+		vif_remove(v);
+	}
+}
+
 static int vif_port_init(struct vif *v, const struct vm_vif_config *config)
 {
 	struct net_port_config pc = {
 		.vlan = config->vlan,
 		.trunk_count = config->trunk_count,
 		.spoof_check = config->spoof_check,
+		.uplink = config->uplink,
 	};
 	char name[24];
 
@@ -250,6 +294,9 @@ int net_vif_create(struct domain *d, unsigned int index, const struct vm_vif_con
 	}
 	v->domain = d;
 	v->index = index;
+	v->mtu = config->mtu;
+	v->hang_s = config->hang_s;
+	timer_init(&v->unplug_timer, unplug_fn);
 	v->max_queues = MIN(d->vcpu_count, NET_QUEUE_MAX);
 	if (config->queues != 0) {
 		v->max_queues = MIN(v->max_queues, config->queues);
@@ -276,6 +323,47 @@ fail_free:
 	return err;
 }
 
+static struct vif *vif_find(const struct domain *d, unsigned int index)
+{
+	for (unsigned int i = 0; i < port_limit(); i++) {
+		struct net_port *p = port_get(i);
+
+		if (p != NULL && p->ops == &vif_ops && port_vif(p)->domain == d &&
+		    port_vif(p)->index == index) {
+			return port_vif(p);
+		}
+	}
+	return NULL;
+}
+
+int net_vif_unplug(struct domain *d, unsigned int index)
+{
+	struct vif *v = vif_find(d, index);
+
+	if (v == NULL) {
+		return -ENOENT;
+	}
+	if (v->unplug_until != 0) {
+		return -EBUSY;
+	}
+	v->unplug_until = arch_now() + NET_UNPLUG_NS;
+	xenbus_device_unplug(v->dev);
+	timer_set(&v->unplug_timer, arch_now() + UNPLUG_POLL_NS);
+	return 0;
+}
+
+bool net_vif_exists(const struct domain *d, unsigned int index)
+{
+	return vif_find(d, index) != NULL;
+}
+
+bool net_vif_is_connected(const struct domain *d, unsigned int index)
+{
+	const struct vif *v = vif_find(d, index);
+
+	return v != NULL && atomic_load_explicit(&v->queue_count, memory_order_relaxed) != 0;
+}
+
 unsigned int net_port_domain(const struct net_port *p)
 {
 	return p->ops == &vif_ops ? container_of(p, const struct vif, port)->domain->id : 0;
@@ -298,22 +386,16 @@ void net_domain_bytes(const struct domain *d, uint64_t *to, uint64_t *from)
 static bool vifs_destroy(struct domain *d)
 {
 	char path[48];
-	bool any = false;
 
 	for (unsigned int i = 0; i < port_limit(); i++) {
 		struct net_port *p = port_get(i);
 
 		if (p != NULL && p->ops == &vif_ops && port_vif(p)->domain == d) {
-			struct vif *v = port_vif(p);
-
-			xenbus_device_destroy(v->dev);
-			switch_detach(p);
-			quiesce_call(&v->quiesce, vif_free);
-			any = true;
+			if (!vif_claim(port_vif(p))) {
+				return true;	/* being unplugged, on another CPU */
+			}
+			vif_remove(port_vif(p));
 		}
-	}
-	if (!any) {
-		return false;
 	}
 	fmt_buf(path, sizeof(path), BACKENDS "/%u", d->id);
 	return xs_rm(NULL, path) == -ENOMEM;

@@ -54,7 +54,8 @@
  * While all CPUs are busy, a sender waits for a receiver that has this many
  * slots still to look at, until half of them are left.
  */
-#define NETBACK_BACKLOG		32U
+#define NETBACK_BACKLOG		40U
+#define NETBACK_HANG_NS		1000000000ULL	/* one unit of vif->hang_s */
 
 /* What a receiver takes (guest-visible names: docs/switch.md). */
 #define NETBACK_SG		0x01U
@@ -131,6 +132,8 @@ struct netback_queue {
 	uint64_t wait_ns;		/* waited in this period before that */
 	uint32_t wait_cons;		/* rx_cons when this period began */
 	struct timer wait_timer;
+	struct timer hang_timer;	/* of an uplink without buffers */
+	uint32_t hang_prod;		/* rx_prod when it was set */
 
 	uint32_t tx_ref;		/* grants of the rings */
 	uint32_t rx_ref;
@@ -143,10 +146,15 @@ struct vif {
 	struct domain *domain;
 	unsigned int index;
 	unsigned int max_queues;
+	uint32_t mtu;			/* of the wire, if it is an uplink */
+	uint32_t hang_s;		/* an uplink that takes nothing for this is hung */
 	struct xenbus_device *dev;
 	_Atomic(struct netback_queue *) queue[NET_QUEUE_MAX];
 	_Atomic unsigned int queue_count;	/* 0: not connected */
 	_Atomic bool broken;		/* the guest misused a ring */
+	_Atomic bool claimed;		/* somebody removes it */
+	struct timer unplug_timer;	/* has the guest let go of it? */
+	uint64_t unplug_until;
 	struct quiesce quiesce;
 };
 
@@ -204,6 +212,7 @@ void netback_flush(struct net_batch *b);
 /* The guest posted buffers. */
 void netback_rx_kick(struct netback_queue *q);
 void netback_wait_timer(struct timer *t);
+void netback_hang_timer(struct timer *t);
 /* Send everybody who waits for `q` on. rx_lock held. */
 void netback_wake_locked(struct netback_queue *q);
 /* `q` waits for nobody any more. No lock held. */

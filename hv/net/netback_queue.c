@@ -75,6 +75,7 @@ static void queue_init(struct netback_queue *q, struct vif *v, unsigned int inde
 	list_init(&q->wait_node);
 	list_init(&q->waiters);
 	timer_init(&q->wait_timer, netback_wait_timer);
+	timer_init(&q->hang_timer, netback_hang_timer);
 }
 
 /* Responses go on where the frontend thinks they are. */
@@ -180,6 +181,7 @@ void netback_queue_destroy(struct netback_queue *q)
 	netback_wake_locked(q);
 	spin_unlock(&q->rx_lock);
 	timer_cancel(&q->wait_timer);
+	timer_cancel(&q->hang_timer);
 	timer_cancel(&q->tx_timer);
 	grant_unpin(q->domain, q->tx_ref);
 	grant_unpin(q->domain, q->rx_ref);

@@ -10,6 +10,7 @@
 
 #include <arch/cpu.h>
 
+#include "kern/log.h"
 #include "kern/sched.h"
 #include "lib/bytes.h"
 #include "lib/string.h"
@@ -176,10 +177,39 @@ static enum net_verdict count_drop(struct netback_queue *q, enum net_counter why
 	return NET_DROPPED;
 }
 
+/*
+ * A wire must always take frames. If its guest posts no buffer from one that
+ * found none to the timer's end, it has hung (docs/driver-domain.md).
+ */
+static void hang_watch(struct netback_queue *q)
+{
+	if (q->vif->hang_s != 0 && !timer_is_set(&q->hang_timer)) {
+		q->hang_prod = q->rx_prod;
+		timer_set(&q->hang_timer, arch_now() + q->vif->hang_s * NETBACK_HANG_NS);
+	}
+}
+
+void netback_hang_timer(struct timer *t)
+{
+	struct netback_queue *q = container_of(t, struct netback_queue, hang_timer);
+	bool hung;
+
+	spin_lock(&q->rx_lock);
+	hung = q->rx_up && READ_ONCE(q->rx_ring->i.req_prod) == q->hang_prod;
+	spin_unlock(&q->rx_lock);
+	if (hung) {
+		log_warn("net", "%s: took no frames for %u s", q->vif->port.name, q->vif->hang_s);
+		domain_shutdown(q->domain, SHUTDOWN_WATCHDOG);
+	}
+}
+
 /* Fewer than `need` buffers, even when looked at anew. */
 static enum net_verdict lack_locked(struct netback_queue *q, struct net_batch *b, uint32_t need,
 				    bool may_wait)
 {
+	if (q->vif->port.config.uplink) {
+		hang_watch(q);
+	}
 	if (!may_wait || b->waiter == NULL) {
 		return count_drop(q, NET_DROP_RX_FULL);
 	}
@@ -496,6 +526,16 @@ static bool takes_gso(const struct netback_queue *q, const struct net_frame *f)
 	return !f->tagged && (q->rx_features & need) == need;
 }
 
+/*
+ * How many buffers to wait for if the segments of a frame take `all`. TCP copes
+ * if the last few are lost; more than the receiver ever keeps posted would not
+ * come, and then one that is not stalled would be waited for without end.
+ */
+static uint32_t segments_need(const struct netback_queue *q, uint32_t all)
+{
+	return MIN(MIN(all, NETIF_RING_SIZE / 2), MAX(q->rx_posted, NETBACK_PROGRESS));
+}
+
 /* The frame without GSO: as segments, as many as there is room for. */
 static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct net_batch *b,
 					      struct net_frame *f, bool may_wait)
@@ -504,6 +544,7 @@ static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct ne
 	struct net_frame segment;
 	enum net_verdict verdict;
 	uint32_t slots;
+	uint32_t all;
 
 	if (offload_segments_init(&s, f) != 0) {
 		return count_drop(q, NET_DROP_RX_OFFLOAD);
@@ -512,9 +553,11 @@ static NOINLINE enum net_verdict put_segments(struct netback_queue *q, struct ne
 	if (slots > 1 && !(q->rx_features & NETBACK_SG)) {
 		return count_drop(q, NET_DROP_RX_SIZE);
 	}
-	/* TCP copes if the last few are lost; waiting for more than a ring would not end. */
-	verdict = reserve(q, b, MIN(offload_segments_count(&s) * slots, NETIF_RING_SIZE / 2),
-			  may_wait);
+	all = offload_segments_count(&s) * slots;
+	if (q->rx_prod - q->rx_cons < all && !prod_update(q)) {
+		return count_drop(q, NET_DROP_DOWN);
+	}
+	verdict = reserve(q, b, segments_need(q, all), may_wait);
 	if (verdict != NET_SENT) {
 		return verdict;
 	}
@@ -565,6 +608,19 @@ static struct netback_queue *open_queue(struct vif *v, struct net_batch *b)
 	return q;
 }
 
+/* What the wire can carry, each segment of a large frame too. */
+static NOINLINE bool fits_wire(const struct vif *v, const struct net_frame *f)
+{
+	uint32_t most = v->mtu + ETH_HLEN + (f->tagged ? VLAN_TAG_LEN : 0);
+	struct offload_headers h;
+
+	if (f->len <= most) {
+		return true;
+	}
+	return f->gso != NET_GSO_NONE && offload_parse(f, &h) == 0 && h.protocol == IP_TCP &&
+	       h.l4 + (f->head[h.l4 + 12] >> 4) * 4U + f->mss <= most;
+}
+
 enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,
 				 bool may_wait)
 {
@@ -576,6 +632,9 @@ enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct
 	if (unlikely(q == NULL)) {
 		b->counts[NET_DROP_DOWN]++;
 		return NET_DROPPED;
+	}
+	if (unlikely(p->config.uplink) && !fits_wire(port_vif(p), f)) {
+		return count_drop(q, NET_DROP_RX_SIZE);
 	}
 	slots = pages_of(f->len);
 	if (f->gso != NET_GSO_NONE) {

@@ -395,14 +395,15 @@ static void walk_locked(struct netback_queue *q)
 	};
 	bool woken = atomic_exchange_explicit(&q->woken, false, memory_order_relaxed);
 	unsigned int frames = 0;
+	enum step end = walk(q, &b, &frames);
 
-	if (walk(q, &b, &frames) == STEP_BUDGET) {
+	if (end == STEP_BUDGET) {
 		atomic_store_explicit(&q->woken, woken, memory_order_relaxed);
 		work_queue(&q->tx_work);
 	}
 	switch_flush(&b);
 	if (q->tx_told != q->tx_cons) {
-		complete(q, woken);
+		complete(q, woken && end == STEP_DONE);
 	}
 	if (frames > 0) {
 		q->counts[NET_TX_BATCHES]++;

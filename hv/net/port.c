@@ -40,6 +40,7 @@ static const char *const names[NET_COUNTERS] = {
 	[NET_DROP_VLAN] = "drop_vlan",
 	[NET_DROP_NO_PORT] = "drop_no_port",
 	[NET_DROP_DOWN] = "drop_down",
+	[NET_DROP_UPLINK] = "drop_uplink",
 	[NET_DROP_LEARN] = "drop_learn",
 	[NET_RX_FRAMES] = "rx_frames",
 	[NET_RX_BYTES] = "rx_bytes",

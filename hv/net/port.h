@@ -51,6 +51,7 @@ enum net_counter {
 	NET_DROP_VLAN,		/* a tag that the port may not use */
 	NET_DROP_NO_PORT,	/* nobody to send it to */
 	NET_DROP_DOWN,		/* the receiver is not connected */
+	NET_DROP_UPLINK,	/* from one wire to another */
 	NET_DROP_LEARN,		/* not learned (forwarded all the same) */
 	/* Frames to the guest; by the RX lock. */
 	NET_RX_FRAMES,		/* put into the ring */
@@ -69,7 +70,7 @@ enum net_counter {
 	NET_DROP_RX_FULL,	/* a flooded frame found no buffer */
 	NET_DROP_RX_STALLED,	/* no buffer, and none for long */
 	NET_DROP_RX_GRANT,	/* the receiver's page is not granted */
-	NET_DROP_RX_SIZE,	/* too long for a receiver without SG */
+	NET_DROP_RX_SIZE,	/* too long for a receiver without SG, or for the wire */
 	NET_DROP_RX_OFFLOAD,	/* checksum or segments can't be made */
 	NET_COUNTERS,
 };
@@ -107,8 +108,9 @@ struct net_port_config {
 	unsigned int trunk_count;
 	bool spoof_check;	/* only `mac` may be a source */
 	/*
-	 * A wire rather than a host: many addresses, every VLAN passes
-	 * tagged, management frames are allowed.
+	 * A wire rather than a host: many addresses, every VLAN passes tagged
+	 * (or those of `trunk`, if there are any), management frames are
+	 * allowed. Nobody waits for it and it waits for nobody.
 	 */
 	bool uplink;
 	/* The hypervisor's own port: nobody else's takes management frames. */

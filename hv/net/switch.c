@@ -63,20 +63,30 @@ static enum net_verdict drop(struct net_batch *b, enum net_counter why)
 	return NET_DROPPED;
 }
 
-/* Once a second for the same source is enough. */
-static void learn(struct net_batch *b, uint64_t key)
+/*
+ * Once a second for the same source is enough. False if the address is
+ * another port's own: nobody else may send from it.
+ */
+static bool learn(struct net_batch *b, uint64_t key)
 {
 	uint32_t now = now_seconds();
 
 	if (b->cache->source == key && b->cache->source_time == now) {
-		return;
+		return true;
 	}
 	switch_flush(b);
-	if (!fdb_learn(fdb, key, b->in, now)) {
+	switch (fdb_learn(fdb, key, b->in, now)) {
+	case FDB_FOREIGN:
+		return false;
+	case FDB_FULL:
 		b->counts[NET_DROP_LEARN]++;
+		break;
+	case FDB_LEARNED:
+		break;
 	}
 	b->cache->source = key;
 	b->cache->source_time = now;
+	return true;
 }
 
 /* Apart, so that the usual way has no buffer on its stack. */
@@ -105,8 +115,18 @@ static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct 
 	}
 }
 
+/*
+ * From the wire a flood goes to no other wire, and to a port with one address
+ * only if the frame is for many: what it may get by its address, it gets.
+ */
+static bool flood_reaches(const struct net_batch *b, const struct net_port *p, bool unicast)
+{
+	return !b->in->config.uplink ||
+	       !(p->config.uplink || (unicast && p->config.spoof_check));
+}
+
 /* Broadcast, multicast, unknown unicast. It never waits for a receiver. */
-static enum net_verdict flood(struct net_batch *b, struct net_frame *f)
+static enum net_verdict flood(struct net_batch *b, struct net_frame *f, bool unicast)
 {
 	unsigned int limit = port_limit();
 	unsigned int sent = 0;
@@ -114,7 +134,8 @@ static enum net_verdict flood(struct net_batch *b, struct net_frame *f)
 	for (unsigned int i = 0; i < limit; i++) {
 		struct net_port *p = port_get(i);
 
-		if (p == NULL || p == b->in || vlan_egress(p, f->vlan) == VLAN_NOT) {
+		if (p == NULL || p == b->in || vlan_egress(p, f->vlan) == VLAN_NOT ||
+		    !flood_reaches(b, p, unicast)) {
 			continue;
 		}
 		sent++;
@@ -143,7 +164,7 @@ static enum net_verdict flood_mgmt(struct net_batch *b, struct net_frame *f)
 	for (unsigned int i = 0; i < limit; i++) {
 		struct net_port *p = port_get(i);
 
-		if (p != NULL && p != b->in && takes_mgmt(p) &&
+		if (p != NULL && p != b->in && takes_mgmt(p) && flood_reaches(b, p, false) &&
 		    vlan_egress(p, f->vlan) != VLAN_NOT) {
 			sent++;
 			(void)deliver(b, p, f, false);
@@ -181,6 +202,9 @@ static NOINLINE enum net_verdict input_mgmt(struct net_batch *b, struct net_fram
 	if (out == b->in) {
 		return drop(b, NET_DROP_SELF);
 	}
+	if (b->in->config.uplink && out->config.uplink) {
+		return drop(b, NET_DROP_UPLINK);
+	}
 	return takes_mgmt(out) ? deliver(b, out, f, false) : drop(b, NET_DROP_MGMT);
 }
 
@@ -207,21 +231,24 @@ enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 	if (unlikely(is_mgmt && !takes_mgmt(in))) {
 		return drop(b, NET_DROP_MGMT);
 	}
-	if (!in->config.spoof_check) {
-		learn(b, fdb_key(src, f->vlan));
+	if (!in->config.spoof_check && !learn(b, fdb_key(src, f->vlan))) {
+		return drop(b, NET_DROP_SPOOF);
 	}
 	if (unlikely(is_mgmt)) {
 		return input_mgmt(b, f, dst);
 	}
 	if (mac_is_multicast(dst)) {
-		return flood(b, f);
+		return flood(b, f, false);
 	}
 	out = find(b, fdb_key(dst, f->vlan));
 	if (out == NULL) {
-		return flood(b, f);
+		return flood(b, f, true);
 	}
 	if (out == in) {
 		return drop(b, NET_DROP_SELF);
 	}
-	return deliver(b, out, f, true);
+	if (in->config.uplink && out->config.uplink) {
+		return drop(b, NET_DROP_UPLINK);
+	}
+	return deliver(b, out, f, !in->config.uplink && !out->config.uplink);
 }

@@ -15,7 +15,8 @@ static bool trunk_has(const struct net_port *p, uint16_t vlan)
 			return true;
 		}
 	}
-	return p->config.uplink && vlan != 0 && vlan != p->config.vlan;
+	return p->config.uplink && p->config.trunk_count == 0 && vlan != 0 &&
+	       vlan != p->config.vlan;
 }
 
 /* Take the tag off: the addresses move up to the inner EtherType. */

@@ -26,7 +26,7 @@
 #define OVERHEAD_PAGES	64U
 #define RAM_ATTR	(S2_READ | S2_WRITE | S2_EXEC | P2M_OWNED)
 
-enum { STEP_RAM, STEP_KERNEL, STEP_RAMDISK, STEP_TABLES, STEP_START };
+enum { STEP_RAM, STEP_DEVICES, STEP_KERNEL, STEP_RAMDISK, STEP_TABLES, STEP_START };
 
 static int refuse(struct vm *vm, int err, const char *why)
 {
@@ -34,21 +34,40 @@ static int refuse(struct vm *vm, int err, const char *why)
 	return err;
 }
 
+/* Where its RAM is. */
+static int banks(struct vm *vm)
+{
+	const struct arch_guest_ram *usual = arch_guest_ram();
+	struct vm_build *b = &vm->build;
+	uint64_t size = ALIGN_DOWN(vm->config.memory_kib, 4) << 10;
+
+	for (unsigned int i = 0; i < vm->ram.count; i++) {
+		b->ram_base[i] = GPA(vm->ram.bank[i].base.v);
+		b->ram[i] = vm->ram.bank[i].size;
+	}
+	if (vm->ram.count != 0) {
+		return 0;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(usual->base); i++) {
+		b->ram_base[i] = usual->base[i];
+		b->ram[i] = MIN(size, usual->size[i]);
+		size -= b->ram[i];
+	}
+	return size == 0 ? 0 : -EINVAL;
+}
+
 /* Where everything goes, or why it does not fit. */
 static int layout(struct vm *vm)
 {
-	const struct arch_guest_map *map = arch_guest_map();
 	struct vm_build *b = &vm->build;
-	uint64_t size = ALIGN_DOWN(vm->config.memory_kib, 4) << 10;
 	uint64_t end, kernel_end;
+	int err = banks(vm);
 
-	b->ram[0] = MIN(size, map->ram_size[0]);
-	b->ram[1] = size - b->ram[0];
-	if (b->ram[1] > map->ram_size[1]) {
-		return refuse(vm, -EINVAL, "more memory than the guest's address space has");
+	if (err != 0) {
+		return refuse(vm, err, "more memory than the guest's address space has");
 	}
-	end = map->ram_base[0].v + b->ram[0];
-	b->kernel = GPA(ALIGN_UP(map->ram_base[0].v, KERNEL_ALIGN) + b->image.text_offset);
+	end = b->ram_base[0].v + b->ram[0];
+	b->kernel = GPA(ALIGN_UP(b->ram_base[0].v, KERNEL_ALIGN) + b->image.text_offset);
 	kernel_end = b->kernel.v + b->image.mem_size;
 	if (b->ram[0] < TABLES_ROOM || kernel_end + vm->config.ramdisk.size + TABLES_ROOM > end) {
 		return refuse(vm, -ENOSPC, "its memory is too small for its kernel and RAM disk");
@@ -66,9 +85,10 @@ static int set_up(struct vm *vm, struct domain *d)
 	const struct vm_config *c = &vm->config;
 
 	memcpy(d->uuid, c->uuid, sizeof(d->uuid));
-	d->memory_pages = (vm->build.ram[0] + vm->build.ram[1]) >> PAGE_SHIFT;
+	for (unsigned int i = 0; i < ARCH_GUEST_BANKS; i++) {
+		d->memory_pages += vm->build.ram[i] >> PAGE_SHIFT;
+	}
 	d->max_pages = d->memory_pages;
-	d->vm = vm;
 	if (vm->start_paused && domain_pause(d) != 0) {
 		return -EBUSY;
 	}
@@ -93,7 +113,7 @@ int vm_build_begin(struct vm *vm)
 {
 	const struct vm_config *c = &vm->config;
 	struct vm_build *b = &vm->build;
-	uint64_t pages = (c->memory_kib >> 2) + OVERHEAD_PAGES + (c->memory_kib >> 11);
+	uint64_t pages = OVERHEAD_PAGES + (c->memory_kib >> 11);
 	int err;
 
 	*b = (struct vm_build){ .step = STEP_RAM };
@@ -105,6 +125,9 @@ int vm_build_begin(struct vm *vm)
 	if (err != 0) {
 		return err;
 	}
+	if (vm->ram.count == 0) {
+		pages += c->memory_kib >> 2;
+	}
 	if (pages > frame_free_count()) {
 		log_error("vm", "%s: not started: it needs %llu MiB, %llu MiB are free", c->name,
 			  (unsigned long long)(pages >> 8),
@@ -115,14 +138,17 @@ int vm_build_begin(struct vm *vm)
 	if (err != 0) {
 		return refuse(vm, err, "no room for another domain");
 	}
-	return set_up(vm, vm->domain);
+	vm->domain->watchdog.must_s = c->watchdog_s;
+	vm->domain->vm = vm;
+	err = assign_begin(vm, vm->domain);
+	return err == 0 ? set_up(vm, vm->domain) : err;
 }
 
 /* The largest block for the RAM still missing at the builder's place. */
 static unsigned int block_order(const struct vm_build *b)
 {
 	uint64_t rest = b->ram[b->bank] - b->done;
-	gpa_t at = GPA(arch_guest_map()->ram_base[b->bank].v + b->done);
+	gpa_t at = GPA(b->ram_base[b->bank].v + b->done);
 
 	if (rest >= GIB(1) && IS_ALIGNED(at.v, GIB(1))) {
 		return HUGE_ORDER;
@@ -133,14 +159,18 @@ static unsigned int block_order(const struct vm_build *b)
 	return 0;
 }
 
-static int block_get(struct vm_build *b)
+static int block_get(struct vm *vm)
 {
+	struct vm_build *b = &vm->build;
 	static const unsigned int smaller[] = {
 		[HUGE_ORDER] = LARGE_ORDER, [LARGE_ORDER] = 0, [0] = 0,
 	};
 	unsigned int order = block_order(b);
 
-	while ((b->block = frame_alloc(order, 0)) == NULL) {
+	if (vm->ram.count != 0) {
+		b->block = hpa_to_va(HPA(b->ram_base[b->bank].v + b->done));
+	}
+	while (b->block == NULL && (b->block = frame_alloc(order, 0)) == NULL) {
 		if (order == 0) {
 			return -ENOMEM;
 		}
@@ -165,12 +195,12 @@ static int step_ram(struct vm *vm)
 			b->done = 0;
 			b->bank++;
 			if (b->bank == ARRAY_SIZE(b->ram) || b->ram[b->bank] == 0) {
-				b->step = STEP_KERNEL;
+				b->step = STEP_DEVICES;
 				return 0;
 			}
 		}
 		if (b->block == NULL) {
-			err = block_get(b);
+			err = block_get(vm);
 			if (err != 0) {
 				return err;
 			}
@@ -184,7 +214,7 @@ static int step_ram(struct vm *vm)
 		if (b->block_done < size) {
 			continue;
 		}
-		at = GPA(arch_guest_map()->ram_base[b->bank].v + b->done);
+		at = GPA(b->ram_base[b->bank].v + b->done);
 		err = p2m_map(&vm->domain->p2m, gpa_to_gfn(at), va_to_hpa(b->block),
 			      b->block_order, RAM_ATTR);
 		if (err != 0) {
@@ -194,6 +224,17 @@ static int step_ram(struct vm *vm)
 		b->done += size;
 	}
 	return 0;
+}
+
+static int step_devices(struct vm *vm)
+{
+	int ret = assign_step(vm, vm->domain);
+
+	if (ret > 0) {
+		vm->build.step = STEP_KERNEL;
+		ret = 0;
+	}
+	return ret;
 }
 
 /* Have the guest see what was copied there also with its caches off. */
@@ -250,17 +291,16 @@ static int step_module(struct vm *vm, const struct vm_module *m, gpa_t to)
 
 static int step_tables(struct vm *vm)
 {
-	const struct arch_guest_map *map = arch_guest_map();
 	struct vm_build *b = &vm->build;
 	struct arch_guest_boot boot = {
-		.ram_base = { map->ram_base[0], map->ram_base[1] },
-		.ram_size = { b->ram[0], b->ram[1] },
 		.vcpu_count = vm->config.vcpu_count,
 		.initrd_base = b->initrd,
 		.initrd_size = vm->config.ramdisk.size,
 		.bootargs = vm->config.bootargs,
 		.has_kaslr_seed = vm->config.kaslr_seed,
 		.kaslr_seed = random_u64(),
+		.device = vm->assign != NULL ? vm->assign->device : NULL,
+		.device_count = vm->assign != NULL ? vm->assign->count : 0,
 	};
 	uint8_t rng_seed[RNG_SEED_SIZE];
 	void *buf = heap_alloc(ARCH_GUEST_TABLES_MAX);
@@ -269,11 +309,13 @@ static int step_tables(struct vm *vm)
 	if (buf == NULL) {
 		return -ENOMEM;
 	}
+	memcpy(boot.ram_base, b->ram_base, sizeof(boot.ram_base));
+	memcpy(boot.ram_size, b->ram, sizeof(boot.ram_size));
 	if (random_bytes(rng_seed, sizeof(rng_seed))) {
 		boot.rng_seed = rng_seed;
 		boot.rng_seed_size = sizeof(rng_seed);
 	}
-	err = arch_guest_tables(buf, ARCH_GUEST_TABLES_MAX, &boot);
+	err = arch_guest_tables(buf, ARCH_GUEST_TABLES_MAX, &vm->domain->arch, &boot);
 	if (err == 0) {
 		err = gpa_copy_to(&vm->domain->p2m, b->tables, buf, ARCH_GUEST_TABLES_MAX);
 	}
@@ -304,6 +346,8 @@ int vm_build_step(struct vm *vm)
 	switch (vm->build.step) {
 	case STEP_RAM:
 		return step_ram(vm);
+	case STEP_DEVICES:
+		return step_devices(vm);
 	case STEP_KERNEL:
 		return step_module(vm, &vm->config.kernel, vm->build.kernel);
 	case STEP_RAMDISK:
@@ -319,9 +363,9 @@ void vm_build_abort(struct vm *vm)
 {
 	struct vm_build *b = &vm->build;
 
-	if (b->block != NULL) {
+	if (b->block != NULL && vm->ram.count == 0) {
 		frame_free(b->block, b->block_order);
-		b->block = NULL;
 	}
+	b->block = NULL;
 	domain_shutdown(vm->domain, SHUTDOWN_POWEROFF);
 }

@@ -107,6 +107,14 @@ static void vcpus_free(struct domain *d)
 }
 
 static void teardown_fn(struct work *w);
+static void crash_fn(struct work *w);
+
+static void teardown_timer_fn(struct timer *t)
+{
+	struct domain *d = container_of(t, struct domain, teardown_timer);
+
+	work_queue(&d->teardown);
+}
 
 static int id_reserve(struct domain *d, unsigned int id)
 {
@@ -151,6 +159,9 @@ static int domain_init(struct domain *d, const char *name, unsigned int vcpu_cou
 	atomic_store_explicit(&d->refs, 1, memory_order_relaxed);
 	atomic_store_explicit(&d->state, DOMAIN_BUILDING, memory_order_relaxed);
 	work_init(&d->teardown, teardown_fn);
+	work_init(&d->crash, crash_fn);
+	watchdog_init(d);
+	timer_init(&d->teardown_timer, teardown_timer_fn);
 	str_copy(d->name, name, sizeof(d->name));
 	d->vcpu_count = vcpu_count;
 	err = p2m_init(&d->p2m, &d->arch);
@@ -257,6 +268,7 @@ void domain_start(struct domain *d, gpa_t entry, uint64_t arg)
 
 	d->p2m.live = true;
 	d->started_ns = arch_now();
+	watchdog_start(d);
 	arch_vcpu_reset(&v->arch, entry, arg);
 	atomic_store_explicit(&v->online, true, memory_order_relaxed);
 	atomic_store_explicit(&d->state, d->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING,
@@ -266,14 +278,9 @@ void domain_start(struct domain *d, gpa_t entry, uint64_t arg)
 
 static bool may_pause(const struct domain *d, bool pause)
 {
-	switch (d->state) {
-	case DOMAIN_BUILDING:
-	case DOMAIN_RUNNING:
-	case DOMAIN_PAUSED:
-		return d->paused != pause;
-	default:
-		return false;
-	}
+	enum domain_state s = atomic_load_explicit(&d->state, memory_order_relaxed);
+
+	return s != DOMAIN_DYING && s != DOMAIN_DEAD && d->paused != pause;
 }
 
 static int pause_set(struct domain *d, bool pause)
@@ -349,10 +356,15 @@ static void modules_end(struct work *w)
 	if (d->teardown_next > 0) {
 		const struct domain_ops *o = ops[d->teardown_next - 1];
 
+		d->teardown_pause_ns = 0;
 		if (o->destroy == NULL || !o->destroy(d)) {
 			d->teardown_next--;
 		}
-		work_queue(w);
+		if (d->teardown_pause_ns != 0) {
+			timer_set(&d->teardown_timer, arch_now() + d->teardown_pause_ns);
+		} else {
+			work_queue(w);
+		}
 		return;
 	}
 	quiesce_call(&d->quiesce, modules_passed);
@@ -379,6 +391,7 @@ static void teardown_fn(struct work *w)
 		timer_cancel(&d->vcpus[i]->wake_timer);
 		timer_cancel(&d->vcpus[i]->sched.period_timer);
 	}
+	watchdog_stop(d);
 	atomic_store_explicit(&d->state, DOMAIN_DEAD, memory_order_release);
 	table_set(d->id, NULL);
 	quiesce_call(&d->quiesce, table_passed);
@@ -423,4 +436,22 @@ void domain_crash(struct domain *d, const char *why)
 	atomic_fetch_add_explicit(&d->stats.misuse, 1, memory_order_relaxed);
 	log_warn("vm", "%s (d%u): %s", d->name, d->id, why);
 	domain_shutdown(d, SHUTDOWN_CRASH);
+}
+
+static void crash_fn(struct work *w)
+{
+	struct domain *d = container_of(w, struct domain, crash);
+
+	domain_crash(d, atomic_load_explicit(&d->crash_why, memory_order_relaxed));
+	domain_put(d);
+}
+
+void domain_crash_soon(struct domain *d, const char *why)
+{
+	const char *none = NULL;
+
+	if (atomic_compare_exchange_strong_explicit(&d->crash_why, &none, why,
+						    memory_order_relaxed, memory_order_relaxed)) {
+		work_queue(&domain_get(d)->crash);
+	}
 }

@@ -18,9 +18,11 @@
 #include "kern/lock.h"
 #include "kern/quiesce.h"
 #include "kern/sched.h"
+#include "kern/timer.h"
 #include "kern/work.h"
 #include "mem/p2m.h"
 #include "vm/vmdesc.h"
+#include "vm/watchdog.h"
 #include <arch/upcall.h>
 #include <arch/vcpu.h>
 
@@ -119,10 +121,16 @@ struct domain {
 	struct console *console;
 	struct xs_ring *xs;
 	struct vm *vm;			/* what it was made from */
+	struct watchdog watchdog;
 
 	struct domain_stats stats;
+	struct work crash;		/* domain_crash_soon() */
+	_Atomic(const char *) crash_why;
 	struct work teardown;
 	unsigned int teardown_next;	/* ops still to do, from the last */
+	uint64_t teardown_pause_ns;	/* before the next step; set by an op */
+	struct timer teardown_timer;
+	bool devices_ending;		/* hv/vm/assign.c: they are being made quiet */
 	uint64_t started_ns;		/* arch_now() of domain_start() */
 	struct quiesce quiesce;
 };
@@ -170,13 +178,20 @@ void domain_shutdown(struct domain *d, enum shutdown_reason reason);
 /* As domain_shutdown(SHUTDOWN_CRASH) for misuse; logs the reason. */
 void domain_crash(struct domain *d, const char *why);
 
+/*
+ * The same as deferred work of this CPU, for where locks are held or that happen
+ * often: only the first counts. `why` is a constant text.
+ */
+void domain_crash_soon(struct domain *d, const char *why);
+
 /* Call `fn` for each domain; it must not block or change the list. */
 void domain_for_each(void (*fn)(struct domain *d, void *ctx), void *ctx);
 
 /*
  * Modules that keep something for a domain register here at boot. `create`
  * runs in domain_create() in order, `destroy` in teardown in reverse order,
- * after all vCPUs stopped; it returns true while it has more to do.
+ * after all vCPUs stopped; it returns true while it has more to do, and may
+ * set d->teardown_pause_ns to be called again only after that time.
  */
 struct domain_ops {
 	const char *name;

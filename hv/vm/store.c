@@ -433,4 +433,5 @@ void store_stop(void)
 			image_free(images[i]);
 		}
 	}
+	next_id = 0;
 }

@@ -135,6 +135,11 @@ bool upcall_fault_is_transient(struct arch_vcpu *a, gpa_t gpa, bool write, bool 
 	return p2m_lookup(&d->p2m, gpa_to_gfn(gpa), &pa, &attr) == 0 && (attr & want) == want;
 }
 
+void upcall_map_settle(struct arch_vcpu *a)
+{
+	p2m_settle(&vcpu_of(a)->domain->p2m);
+}
+
 void upcall_fault(struct arch_vcpu *a, gpa_t gpa, uint64_t pc)
 {
 	struct vcpu *v = vcpu_of(a);

@@ -38,11 +38,17 @@ int vm_add(const struct vm_config *config, struct vm **out)
 {
 	struct vm *vm = heap_alloc(sizeof(*vm));
 	unsigned int id;
+	int err;
 
 	if (vm == NULL) {
 		return -ENOMEM;
 	}
 	vm->config = *config;
+	err = assign_claim(vm);
+	if (err != 0) {
+		heap_free(vm);
+		return err;
+	}
 	work_init(&vm->work, vm_work_fn);
 	timer_init(&vm->restart_timer, restart_timer_fn);
 	spin_lock(&vm_lock);
@@ -54,6 +60,7 @@ int vm_add(const struct vm_config *config, struct vm **out)
 	}
 	spin_unlock(&vm_lock);
 	if (id == VM_MAX) {
+		assign_release(vm);
 		heap_free(vm);
 		return -ENOSPC;
 	}
@@ -256,7 +263,7 @@ int vm_reset(struct vm *vm)
 void vm_remove(struct vm *vm)
 {
 	spin_lock(&vm_lock);
-	vm->removed = true;
+	vm->removed = vm->assign == NULL;
 	spin_unlock(&vm_lock);
 	/* If it is off already nobody else will. */
 	if (end(vm, false) == -ENOENT) {
@@ -279,8 +286,9 @@ static enum vm_action action_for(const struct vm *vm, enum shutdown_reason reaso
 	case SHUTDOWN_REBOOT:
 	case SHUTDOWN_SOFT_RESET:
 		return vm->config.on_reboot;
-	case SHUTDOWN_CRASH:
 	case SHUTDOWN_WATCHDOG:
+		return vm->config.on_watchdog;
+	case SHUTDOWN_CRASH:
 		break;
 	}
 	return vm->config.on_crash;
@@ -303,11 +311,22 @@ bool vm_keeps(struct domain *d, enum shutdown_reason reason)
 	return false;
 }
 
-/* A VM that dies young waits longer each time before it starts again. */
+/*
+ * A VM that dies young waits longer each time before it starts again. One
+ * that got somewhere is forgiven a few times: it may have been asked to
+ * reboot, or what killed it may be over.
+ */
 static uint64_t restart_delay(struct vm *vm, const struct domain *d)
 {
-	if (d->started_ns != 0 && arch_now() - d->started_ns >= VM_RESTART_MIN_NS) {
+	uint64_t life = d->started_ns != 0 ? arch_now() - d->started_ns : 0;
+
+	if (life >= VM_RESTART_OLD_NS) {
+		vm->young_ends = 0;
 		vm->restart_delay_ns = 0;
+		return 0;
+	}
+	vm->young_ends++;
+	if (life >= VM_RESTART_MIN_NS && vm->young_ends <= VM_RESTART_FORGIVEN) {
 		return 0;
 	}
 	if (vm->restart_delay_ns == 0) {

@@ -19,12 +19,16 @@
 
 #include "kern/timer.h"
 #include "kern/work.h"
+#include "vm/assign.h"
 #include "vm/domain.h"
 #include "vm/image.h"
+#include "vm/ram.h"
 #include "vm/vmdesc.h"
 
 #define VM_MAX			DOMAIN_MAX
 #define VM_RESTART_MIN_NS	2000000000ULL	/* a shorter life delays the restart */
+#define VM_RESTART_OLD_NS	60000000000ULL	/* so does this, if it happens again .. */
+#define VM_RESTART_FORGIVEN	2U		/* .. more often than this */
 #define VM_RESTART_DELAY_MAX_NS	32000000000ULL
 
 enum vm_state {
@@ -39,7 +43,8 @@ enum vm_state {
 /* Where the builder is. */
 struct vm_build {
 	struct image_info image;
-	uint64_t ram[2];		/* bytes in each bank */
+	gpa_t ram_base[ARCH_GUEST_BANKS];
+	uint64_t ram[ARCH_GUEST_BANKS];	/* bytes in each bank */
 	unsigned int bank;		/* being filled */
 	uint64_t done;			/* bytes of the bank, or of the file */
 	void *block;			/* being zeroed before it is mapped */
@@ -65,11 +70,14 @@ struct vm {
 	bool start_paused;		/* the next time */
 	unsigned int starts;
 	unsigned int restarts;
+	unsigned int young_ends;	/* ends before VM_RESTART_OLD_NS, in a row */
 	uint64_t restart_delay_ns;
 	struct timer restart_timer;
 	struct work work;
 	struct vm_build build;
 	struct quiesce quiesce;
+	struct vm_ram ram;		/* its own, if it is direct-mapped */
+	struct vm_assign *assign;	/* and its devices; NULL: it isn't */
 };
 
 /*
@@ -87,7 +95,11 @@ enum vm_event {
 /* Set by hv/mgmt. Called with no lock held; the VM is good for the call. */
 extern void (*vm_event_hook)(const struct vm *vm, enum vm_event event);
 
-/* Take over a checked description; starts nothing. -ENOMEM, -ENOSPC. */
+/*
+ * Take over a checked description, with the devices and the RAM of its own
+ * that it asks for (vm/assign.h); starts nothing. At boot. -ENOMEM, -ENOSPC, or
+ * the errors of assign_claim().
+ */
 MUST_CHECK int vm_add(const struct vm_config *config, struct vm **out);
 
 /* Begin to build and start it. -EBUSY: it has a domain. */
@@ -104,7 +116,10 @@ const char *vm_state_name(enum vm_state s);
 MUST_CHECK int vm_destroy(struct vm *vm);
 MUST_CHECK int vm_reset(struct vm *vm);
 
-/* End it at once and have it leave the list. */
+/*
+ * End it at once and have it leave the list. One with devices of the machine only ends:
+ * they are its for good.
+ */
 void vm_remove(struct vm *vm);
 
 /* --- vm/vm_change.c: what an operator changes at run time ------------------- */
@@ -130,6 +145,14 @@ MUST_CHECK int vm_rename(struct vm *vm, const char *name);
  */
 MUST_CHECK int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, uint32_t weight,
 			    uint32_t cap);
+
+/*
+ * Take a vif into the description, as number `index`. A MAC that isn't given is
+ * made. -EEXIST: the number or the MAC is in use; -ENOSPC: no such number.
+ */
+MUST_CHECK int vm_vif_add(struct vm *vm, unsigned int index, const struct vm_vif_config *vif);
+/* Take it out. */
+void vm_vif_drop(struct vm *vm, unsigned int index);
 
 void vm_tell(const struct vm *vm, enum vm_event event);
 

@@ -14,7 +14,7 @@
 static bool mac_is_taken(const struct vm_config *c, const struct vm_vif_config *vif)
 {
 	for (unsigned int i = 0; i < c->vif_count; i++) {
-		if (&c->vif[i] != vif && memcmp(c->vif[i].mac, vif->mac, sizeof(vif->mac)) == 0) {
+		if (&c->vif[i] != vif && !c->vif[i].absent && memcmp(c->vif[i].mac, vif->mac, sizeof(vif->mac)) == 0) {
 			return true;
 		}
 	}
@@ -54,6 +54,11 @@ int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **o
 	int err;
 
 	if (!vmdesc_check_alone(config, diag)) {
+		return -EINVAL;
+	}
+	if (config->assign_count > 0 || config->direct_map) {
+		vmdesc_tell(diag, VMDESC_ERROR, config->name,
+			    "devices and RAM of its own are given at boot only");
 		return -EINVAL;
 	}
 	for (unsigned int id = 1; id < VM_MAX; id++) {
@@ -148,4 +153,36 @@ int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, uint32_t weig
 		vm->config.cap = cap;
 	}
 	return err;
+}
+
+int vm_vif_add(struct vm *vm, unsigned int n, const struct vm_vif_config *vif)
+{
+	struct vm_config *c = &vm->config;
+	struct vm_vif_config new = *vif;
+
+	if (n >= VM_VIF_MAX) {
+		return -ENOSPC;
+	}
+	if (n < c->vif_count && !c->vif[n].absent) {
+		return -EEXIST;
+	}
+	for (unsigned int salt = 0; !new.has_mac && salt < VM_MAX * VM_VIF_MAX; salt++) {
+		vmdesc_make_mac(c, n, salt, new.mac);
+		if (!mac_is_taken_by_any(c, &new)) {
+			break;
+		}
+	}
+	if (mac_is_taken_by_any(c, &new)) {
+		return -EEXIST;
+	}
+	while (c->vif_count <= n) {
+		c->vif[c->vif_count++] = (struct vm_vif_config){ .absent = true };
+	}
+	c->vif[n] = new;
+	return 0;
+}
+
+void vm_vif_drop(struct vm *vm, unsigned int index)
+{
+	vm->config.vif[index] = (struct vm_vif_config){ .absent = true };
 }

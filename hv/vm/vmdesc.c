@@ -24,6 +24,7 @@ struct parse {
 	bool failed;
 	bool has_kernel_args;		/* from the kernel's node: they win */
 	bool has_uuid;
+	bool has_on_watchdog;
 };
 
 struct prop {
@@ -448,6 +449,16 @@ static void read_no_spoof_check(struct parse *p, int node, const char *name)
 	p->vif->spoof_check = false;
 }
 
+static void read_uplink(struct parse *p, int node, const char *name)
+{
+	p->vif->uplink = true;
+}
+
+static void read_hang(struct parse *p, int node, const char *name)
+{
+	read_u32(p, node, name, 0, VM_HANG_MAX_S, &p->vif->hang_s);
+}
+
 static void read_label(struct parse *p, int node, const char *name)
 {
 	const char *s = read_str(p, node, name);
@@ -472,6 +483,8 @@ static void read_vif(struct parse *p, int node)
 		{ "mtu", read_mtu },
 		{ "queues", read_queues },
 		{ "no-spoof-check", read_no_spoof_check },
+		{ "uplink", read_uplink },
+		{ "uplink-timeout", read_hang },
 		{ "label", read_label },
 		{ "reg", read_nothing },
 	};
@@ -485,8 +498,12 @@ static void read_vif(struct parse *p, int node)
 	p->vif = &p->vm->vif[index];
 	p->vif->mtu = VM_MTU_DEFAULT;
 	p->vif->spoof_check = true;
+	p->vif->hang_s = VM_HANG_DEFAULT_S;
 	read_props(p, node, table, ARRAY_SIZE(table), "vif");
 	no_children(p, node, "vif");
+	if (p->vif->uplink) {
+		p->vif->spoof_check = false;
+	}
 	if (!p->vif->has_mac) {
 		vmdesc_make_mac(p->vm, index, 0, p->vif->mac);
 	}
@@ -624,6 +641,17 @@ static void read_on_crash(struct parse *p, int node, const char *name)
 	read_action(p, node, name, &p->vm->on_crash);
 }
 
+static void read_on_watchdog(struct parse *p, int node, const char *name)
+{
+	read_action(p, node, name, &p->vm->on_watchdog);
+	p->has_on_watchdog = true;
+}
+
+static void read_watchdog(struct parse *p, int node, const char *name)
+{
+	read_u32(p, node, name, 0, VM_WATCHDOG_MAX_S, &p->vm->watchdog_s);
+}
+
 static void read_grant_frames(struct parse *p, int node, const char *name)
 {
 	read_u32(p, node, name, VM_GRANT_FRAMES_MIN, VM_GRANT_FRAMES_MAX,
@@ -638,6 +666,39 @@ static void read_max_evtchn(struct parse *p, int node, const char *name)
 static void read_kaslr(struct parse *p, int node, const char *name)
 {
 	p->vm->kaslr_seed = true;
+}
+
+static void read_direct_map(struct parse *p, int node, const char *name)
+{
+	p->vm->direct_map = true;
+}
+
+/* A list of strings; what they name is looked up when the VM is made. */
+static void read_assign(struct parse *p, int node, const char *name)
+{
+	int count = fdt_stringlist_count(p->fdt, node, name);
+
+	if (count < 1 || count > VM_ASSIGN_MAX) {
+		vm_fail(p, "'%s' must be 1 to %u strings", name, VM_ASSIGN_MAX);
+		return;
+	}
+	for (int i = 0; i < count; i++) {
+		const char *s = fdt_stringlist_get(p->fdt, node, name, i, NULL);
+		size_t len = s != NULL ? str_copy(p->vm->assign[i], s, VM_ASSIGN_PATH_MAX) : 0;
+
+		if (len == 0 || len >= VM_ASSIGN_PATH_MAX) {
+			vm_fail(p, "device '%s' in '%s': it takes 1 to %u characters",
+				s != NULL ? s : "?", name, VM_ASSIGN_PATH_MAX - 1);
+			return;
+		}
+		for (int j = 0; j < i; j++) {
+			if (strcmp(s, p->vm->assign[j]) == 0) {
+				vm_fail(p, "device '%s' is named twice", s);
+			}
+		}
+	}
+	p->vm->assign_count = (unsigned int)count;
+	p->vm->direct_map = true;
 }
 
 static void read_vpl011(struct parse *p, int node, const char *name)
@@ -680,7 +741,7 @@ static void read_domain(struct parse *p, int node)
 		{ "vpl011", read_vpl011 },
 		{ "xen,enhanced", read_enhanced },
 		{ "nr_spis", read_unsupported },
-		{ "direct-map", read_unsupported },
+		{ "direct-map", read_direct_map },
 		{ "xen,static-mem", read_unsupported },
 		{ "domain-cpupool", read_unsupported },
 		{ "max_maptrack_frames", read_unsupported },
@@ -689,8 +750,11 @@ static void read_domain(struct parse *p, int node)
 		{ "mv,on-poweroff", read_on_poweroff },
 		{ "mv,on-reboot", read_on_reboot },
 		{ "mv,on-crash", read_on_crash },
+		{ "mv,on-watchdog", read_on_watchdog },
+		{ "mv,watchdog", read_watchdog },
 		{ "mv,max-event-channels", read_max_evtchn },
 		{ "mv,kaslr-seed", read_kaslr },
+		{ "mv,assign", read_assign },
 	};
 
 	read_props(p, node, table, ARRAY_SIZE(table), "the VM");
@@ -720,7 +784,7 @@ static void read_child(struct parse *p, int node)
 	}
 	name = fdt_get_name(p->fdt, node, NULL);
 	if (fdt_is_compatible(p->fdt, node, "multiboot,device-tree")) {
-		vm_warn(p, "assigning devices to a VM isn't supported "
+		vm_warn(p, "partial device trees aren't supported, only mv,assign "
 			"(module ignored)");
 	} else {
 		vm_warn(p, "unknown node '%s' (ignored)",
@@ -801,6 +865,9 @@ int vmdesc_parse(const void *fdt, int node, const struct vmdesc_source *source,
 	read_domain(&p, node);
 	if (!p.has_uuid) {
 		make_uuid(out);
+	}
+	if (!p.has_on_watchdog) {
+		out->on_watchdog = out->on_crash;
 	}
 	check_whole(&p, node);
 	return p.failed ? -EINVAL : 0;

@@ -29,6 +29,8 @@
 #define VM_VIF_NAME_MAX		32	/* with the NUL */
 #define VM_VLAN_TRUNK_MAX	16
 #define VM_MODULE_NAME_MAX	64	/* with the NUL */
+#define VM_ASSIGN_MAX		4
+#define VM_ASSIGN_PATH_MAX	64U	/* with the NUL */
 
 #define VM_MEMORY_MIN_KIB	4096U
 #define VM_MEMORY_MAX_KIB	(64ULL << 20)	/* 64 GiB */
@@ -43,6 +45,9 @@
 #define VM_MTU_MIN		68U
 #define VM_MTU_MAX		65535U
 #define VM_MTU_DEFAULT		1500U
+#define VM_WATCHDOG_MAX_S	3600U
+#define VM_HANG_MAX_S		3600U
+#define VM_HANG_DEFAULT_S	5U
 
 struct store_image;
 
@@ -64,6 +69,9 @@ struct vm_vif_config {
 	uint32_t mtu;		/* VM_MTU_MIN..VM_MTU_MAX */
 	unsigned int queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	bool spoof_check;	/* drop frames with another source MAC */
+	bool absent;		/* unplugged: only its number is kept */
+	bool uplink;		/* a wire is behind it; then no spoof_check */
+	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
 
 enum vm_action {
@@ -92,10 +100,18 @@ struct vm_config {
 	enum vm_action on_poweroff;	/* default VM_ACTION_DESTROY */
 	enum vm_action on_reboot;	/* default VM_ACTION_RESTART */
 	enum vm_action on_crash;	/* default VM_ACTION_DESTROY */
+	enum vm_action on_watchdog;	/* default: on_crash */
+	uint32_t watchdog_s;	/* it must run a watchdog within; 0: need not */
 
 	unsigned int max_grant_frames;
 	unsigned int max_evtchn;
 	bool kaslr_seed;	/* give the kernel a seed; default: no */
+
+	/* RAM at guest addresses that are the machine's; devices imply it. */
+	bool direct_map;
+	/* Devices of the machine: paths or aliases in its device tree. */
+	char assign[VM_ASSIGN_MAX][VM_ASSIGN_PATH_MAX];
+	unsigned int assign_count;
 };
 
 enum vmdesc_severity {

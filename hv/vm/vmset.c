@@ -308,6 +308,24 @@ static bool check_modules(const struct vm_config *vm,
 	return true;
 }
 
+/* The hypervisor looks again, for other names of the same device. */
+static bool check_devices(const struct vm_config *vm, const struct vm_config *other,
+			  struct vmdesc_diag *diag)
+{
+	for (unsigned int i = 0; i < vm->assign_count; i++) {
+		for (unsigned int j = 0; j < other->assign_count; j++) {
+			if (strcmp(vm->assign[i], other->assign[j]) != 0) {
+				continue;
+			}
+			vmdesc_tell(diag, VMDESC_ERROR, vm->name,
+				    "device '%s' belongs to vm '%s'", vm->assign[i],
+				    other->name);
+			return false;
+		}
+	}
+	return true;
+}
+
 bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other,
 		       struct vmdesc_diag *diag)
 {
@@ -322,7 +340,8 @@ bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other
 			    "it has the UUID of vm '%s'", other->name);
 		return false;
 	}
-	return check_macs(vm, other, diag) && check_modules(vm, other, diag);
+	return check_macs(vm, other, diag) && check_modules(vm, other, diag) &&
+	       check_devices(vm, other, diag);
 }
 
 /* Whether another vif of the set has this vif's MAC. */

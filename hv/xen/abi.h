@@ -238,6 +238,12 @@ static_assert(sizeof(struct runstate_info) == 48, "runstate_info");
 #define SCHEDOP_BLOCK		1U
 #define SCHEDOP_SHUTDOWN	2U
 #define SCHEDOP_POLL		3U
+#define SCHEDOP_WATCHDOG	6U
+
+struct sched_watchdog {
+	uint32_t id;		/* 0: a new one */
+	uint32_t timeout;	/* s; 0: end it */
+};
 
 struct sched_poll {
 	uint64_t ports;			/* guest address of 32-bit ports */

@@ -20,6 +20,7 @@
 #include "mem/guest.h"
 #include "mem/heap.h"
 #include "xen/abi.h"
+#include "xen/guest_word.h"
 
 #define BUCKET_PORTS	256U
 #define BUCKETS		(EVTCHN_MAX / BUCKET_PORTS)
@@ -67,14 +68,19 @@ static struct spinlock lock = SPINLOCK_INIT(LOCK_EVTCHN);
  * sets one word and then looks at another (guest-side partner: the handler's
  * exchange of pending_sel, and clearing of the mask bit).
  */
-static bool shared_test_and_set(uint64_t *word, uint64_t bit)
+static bool shared_test_and_set(struct domain *d, uint64_t *word, uint64_t bit)
 {
-	return atomic_fetch_or((_Atomic uint64_t *)word, bit) & bit;
+	uint64_t old;
+
+	/* What can't be set counts as set already: nobody is told. */
+	return !guest_word_change(d, word, 0, bit, &old) || (old & bit) != 0;
 }
 
-static bool shared_test_and_clear(uint64_t *word, uint64_t bit)
+static bool shared_test_and_clear(struct domain *d, uint64_t *word, uint64_t bit)
 {
-	return atomic_fetch_and((_Atomic uint64_t *)word, ~bit) & bit;
+	uint64_t old;
+
+	return guest_word_change(d, word, bit, 0, &old) && (old & bit) != 0;
 }
 
 static bool shared_test(uint64_t *word, uint64_t bit)
@@ -146,12 +152,15 @@ static struct vcpu_info *vcpu_info_of(struct vcpu *v, struct shared_info *shared
 static void vcpu_mark(struct vcpu *v, struct shared_info *shared, unsigned int word)
 {
 	struct vcpu_info *vi = vcpu_info_of(v, shared);
+	uint64_t old;
 
 	/* None yet: evtchn_vcpu_ready() will have it look at everything. */
-	if (vi == NULL || shared_test_and_set(&vi->pending_sel, BIT(word))) {
+	if (vi == NULL || shared_test_and_set(v->domain, &vi->pending_sel, BIT(word))) {
 		return;
 	}
-	if (atomic_exchange((_Atomic uint8_t *)&vi->upcall_pending, 1) == 0) {
+	/* As the whole word that begins with it. */
+	if (guest_word_change(v->domain, (uint64_t *)(void *)vi, 0, 1, &old) &&
+	    (uint8_t)old == 0) {
 		atomic_fetch_add_explicit(&v->domain->stats.upcalls, 1,
 					  memory_order_relaxed);
 		arch_vcpu_upcall(&v->arch);
@@ -164,7 +173,7 @@ static void deliver(struct domain *d, struct evtchn_table *t, const struct evtch
 	unsigned int word = port / 64;
 	uint64_t bit = BIT(port % 64);
 
-	if (!shared_test_and_set(&t->shared->evtchn_pending[word], bit) &&
+	if (!shared_test_and_set(d, &t->shared->evtchn_pending[word], bit) &&
 	    !shared_test(&t->shared->evtchn_mask[word], bit)) {
 		vcpu_mark(d->vcpus[vcpu_id_of(ch)], t->shared, word);
 	}
@@ -215,9 +224,10 @@ static int bucket_make(struct evtchn_table *t, unsigned int n)
 	return 0;
 }
 
-static void pending_clear(struct evtchn_table *t, unsigned int port)
+static void pending_clear(struct domain *d, unsigned int port)
 {
-	(void)shared_test_and_clear(&t->shared->evtchn_pending[port / 64], BIT(port % 64));
+	(void)shared_test_and_clear(d, &d->evtchn->shared->evtchn_pending[port / 64],
+				    BIT(port % 64));
 }
 
 /* Take a free port as `kind`; it has no peer. The port or an error. */
@@ -244,7 +254,7 @@ static int port_alloc_locked(struct domain *d, enum evtchn_kind kind, unsigned i
 	ch->remote = (uint16_t)remote;
 	atomic_store_explicit(&ch->vcpu, (uint8_t)vcpu, memory_order_relaxed);
 	/* A notifier of the last owner may have come too late. */
-	pending_clear(t, (unsigned int)port);
+	pending_clear(d, (unsigned int)port);
 	kind_set(ch, kind);
 	bitmap_set(t->used, port);
 	return (int)port;
@@ -291,7 +301,7 @@ static void port_close_locked(struct domain *d, unsigned int port)
 	peer_drop_locked(ch, 0);
 	kind_set(ch, EVTCHN_FREE);
 	bitmap_clear(t->used, port);
-	pending_clear(t, port);
+	pending_clear(d, port);
 }
 
 static struct evtchn_peer *peer_new(evtchn_fn fn, void *ctx, struct domain *d,
@@ -431,7 +441,7 @@ static long op_unmask(struct vcpu *v, uint64_t arg)
 	}
 	word = port / 64;
 	bit = BIT(port % 64);
-	if (shared_test_and_clear(&t->shared->evtchn_mask[word], bit) &&
+	if (shared_test_and_clear(d, &t->shared->evtchn_mask[word], bit) &&
 	    shared_test(&t->shared->evtchn_pending[word], bit)) {
 		vcpu_mark(d->vcpus[vcpu_id_of(ch)], t->shared, word);
 	}

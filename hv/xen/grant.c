@@ -17,6 +17,7 @@
 #include "mem/guest.h"
 #include "mem/heap.h"
 #include "xen/abi.h"
+#include "xen/guest_word.h"
 
 #define GRANT_MAX	(GRANT_MAX_FRAMES * GRANT_ENTRIES_PER_FRAME)
 
@@ -30,9 +31,6 @@
 #define ENTRY_GOOD		((uint64_t)DOMID_HV << ENTRY_DOMID_SHIFT | GTF_PERMIT_ACCESS)
 
 #define ENTRY_IN_USE		((uint64_t)(GTF_READING | GTF_WRITING))
-
-/* How often the guest may be faster when an entry is marked. */
-#define MARK_TRIES	8U
 
 static uint64_t *entry_find(const struct grant_table *t, uint32_t ref)
 {
@@ -95,12 +93,11 @@ static int entry_mark(uint64_t *entry, uint64_t *out)
 {
 	uint64_t e = READ_ONCE(*entry);
 
-	for (unsigned int i = 0; i < MARK_TRIES; i++) {
+	for (unsigned int i = 0; i < GUEST_WORD_TRIES; i++) {
 		if (!entry_is_good(e, true)) {
 			return entry_error(e);
 		}
-		if (atomic_compare_exchange_strong((_Atomic uint64_t *)entry, &e,
-						   e | ENTRY_IN_USE)) {
+		if (arch_word_try((_Atomic uint64_t *)entry, &e, e | ENTRY_IN_USE)) {
 			*out = e;
 			return 0;
 		}
@@ -108,11 +105,12 @@ static int entry_mark(uint64_t *entry, uint64_t *out)
 	return -EBUSY;
 }
 
-static void entry_unmark(uint64_t *entry)
+static void entry_unmark(struct domain *d, uint64_t *entry)
 {
-	/* Release: all our accesses of the page come before. */
-	atomic_fetch_and_explicit((_Atomic uint64_t *)entry, ~ENTRY_IN_USE,
-				  memory_order_release);
+	uint64_t old;
+
+	/* All our accesses of the page come before. */
+	(void)guest_word_change(d, entry, ENTRY_IN_USE, 0, &old);
 }
 
 static int pin_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
@@ -133,7 +131,7 @@ static int pin_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
 		err = pin_add_locked(&t->pins, *page, ref);
 	}
 	if (err != 0 && pin_page_of_ref_locked(&t->pins, ref) == NULL) {
-		entry_unmark(entry);
+		entry_unmark(d, entry);
 	}
 	return err;
 }
@@ -164,7 +162,7 @@ void grant_unpin(struct domain *d, uint32_t ref)
 	spin_lock(&t->lock);
 	if (pin_remove_locked(&t->pins, NULL, ref) &&
 	    pin_page_of_ref_locked(&t->pins, ref) == NULL) {
-		entry_unmark(entry);
+		entry_unmark(d, entry);
 	}
 	spin_unlock(&t->lock);
 }

@@ -14,8 +14,8 @@ static uint64_t page_param(const void *page, gpa_t at)
 
 static long get_param(struct vcpu *v, uint64_t arg)
 {
-	const struct arch_guest_map *map = arch_guest_map();
 	const struct domain *d = v->domain;
+	const struct arch_guest_map map = arch_guest_map(&d->arch);
 	struct hvm_param op;
 
 	if (guest_copy_from(&v->arch, &op, arg, sizeof(op)) != 0) {
@@ -26,13 +26,13 @@ static long get_param(struct vcpu *v, uint64_t arg)
 	}
 	switch (op.index) {
 	case HVM_PARAM_STORE_PFN:
-		op.value = page_param(d->xenstore_page, map->xenstore_page);
+		op.value = page_param(d->xenstore_page, map.xenstore_page);
 		break;
 	case HVM_PARAM_STORE_EVTCHN:
 		op.value = d->xenstore_port;
 		break;
 	case HVM_PARAM_CONSOLE_PFN:
-		op.value = page_param(d->console_page, map->console_page);
+		op.value = page_param(d->console_page, map.console_page);
 		break;
 	case HVM_PARAM_CONSOLE_EVTCHN:
 		op.value = d->console_port;

@@ -11,8 +11,10 @@
 #include "xen/pin.h"
 
 #include "kern/log.h"
+#include "lib/string.h"
 #include "mem/frame.h"
 #include "vm/domain.h"
+#include "vm/vm.h"
 #include "xen/grant.h"
 
 /*
@@ -147,8 +149,11 @@ static int check_replace_locked(struct domain *d, const struct grant_table *t, g
 	unsigned int attr;
 	hpa_t pa;
 
-	if (p2m_lookup(&d->p2m, gfn, &pa, &attr) != 0 ||
-	    !is_pinned_locked(&t->pins, hpa_to_va(pa))) {
+	if (p2m_lookup(&d->p2m, gfn, &pa, &attr) != 0) {
+		return 0;
+	}
+	/* Registers of an assigned device stay, too; they are no RAM to look up. */
+	if ((attr & S2_DEVICE) == 0 && !is_pinned_locked(&t->pins, hpa_to_va(pa))) {
 		return 0;
 	}
 	atomic_fetch_add_explicit(&d->stats.misuse, 1, memory_order_relaxed);
@@ -173,6 +178,23 @@ int physmap_set(struct domain *d, gfn_t gfn, void *page)
 	return err;
 }
 
+/*
+ * A zeroed page to be mapped at `gfn`. In a direct-mapped domain, whose devices
+ * know pages by their addresses, it can only be the one that was there.
+ */
+static void *page_for(struct domain *d, gfn_t gfn)
+{
+	hpa_t own = HPA(gfn_to_gpa(gfn).v);
+
+	if (!d->p2m.kept) {
+		return frame_alloc(0, FRAME_ZERO);
+	}
+	if (d->vm == NULL || !vm_ram_holds(&d->vm->ram, own, PAGE_SIZE)) {
+		return NULL;
+	}
+	return memset(hpa_to_va(own), 0, PAGE_SIZE);
+}
+
 static int populate_locked(struct domain *d, gfn_t gfn)
 {
 	unsigned int attr;
@@ -186,13 +208,13 @@ static int populate_locked(struct domain *d, gfn_t gfn)
 	if (READ_ONCE(d->p2m.page_count) >= d->max_pages || !table_room(d)) {
 		return -ENOMEM;
 	}
-	page = frame_alloc(0, FRAME_ZERO);
+	page = page_for(d, gfn);
 	if (page == NULL) {
 		return -ENOMEM;
 	}
 	arch_ram_clean(page, PAGE_SIZE);
 	err = p2m_map(&d->p2m, gfn, va_to_hpa(page), 0, RAM_RW | S2_EXEC);
-	if (err != 0) {
+	if (err != 0 && !d->p2m.kept) {
 		frame_free(page, 0);
 	}
 	return err;

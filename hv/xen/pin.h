@@ -51,7 +51,7 @@ bool page_is_pinned(struct domain *d, const void *page);
 
 /*
  * Map a page of the hypervisor at `gfn` of the guest's map, in the place of
- * what is there. -EBUSY that is pinned, -EINVAL no such frame, -ENOMEM (the
+ * what is there. -EBUSY that is pinned, or a device, -EINVAL no such frame, -ENOMEM (the
  * tables' limit, too).
  */
 MUST_CHECK int physmap_set(struct domain *d, gfn_t gfn, void *page);

@@ -64,6 +64,16 @@ static long op_poll(struct vcpu *v, uint64_t arg)
 	return 0;
 }
 
+static long op_watchdog(struct vcpu *v, uint64_t arg)
+{
+	struct sched_watchdog op;
+
+	if (guest_copy_from(&v->arch, &op, arg, sizeof(op)) != 0) {
+		return -EFAULT;
+	}
+	return watchdog_op(v->domain, op.id, op.timeout);
+}
+
 long sched_op(struct vcpu *v, uint64_t cmd, uint64_t arg)
 {
 	switch (cmd) {
@@ -77,6 +87,8 @@ long sched_op(struct vcpu *v, uint64_t cmd, uint64_t arg)
 		return op_shutdown(v, arg);
 	case SCHEDOP_POLL:
 		return op_poll(v, arg);
+	case SCHEDOP_WATCHDOG:
+		return op_watchdog(v, arg);
 	default:
 		return -ENOSYS;
 	}

@@ -98,17 +98,13 @@ static int runstate_pin(struct vcpu *caller, uint64_t va, size_t first, void *pa
 	return err;
 }
 
-int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
+static int runstate_register_locked(struct vcpu *caller, struct vcpu *v, uint64_t va)
 {
 	size_t first = MIN(RUNSTATE_SIZE, PAGE_SIZE - (va & PAGE_MASK));
 	void *old[2] = { v->runstate[0], v->runstate[1] };
 	void *part[2];
-	int err;
+	int err = runstate_pin(caller, va, first, part);
 
-	if (!IS_ALIGNED(va, sizeof(uint64_t))) {
-		return -EINVAL;
-	}
-	err = runstate_pin(caller, va, first, part);
 	if (err != 0) {
 		return err;
 	}
@@ -123,10 +119,24 @@ int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
 		runstate_unpin(v, part);
 		return -EBUSY;
 	}
-	if (v == caller) {
+	return 0;
+}
+
+int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
+{
+	struct domain *d = v->domain;
+	int err;
+
+	if (!IS_ALIGNED(va, sizeof(uint64_t))) {
+		return -EINVAL;
+	}
+	spin_lock(&d->lock);
+	err = runstate_register_locked(caller, v, va);
+	spin_unlock(&d->lock);
+	if (err == 0 && v == caller) {
 		runstate_update(v);
 	}
-	return 0;
+	return err;
 }
 
 /* The record's 64-bit word n, which may be in either part. */
@@ -159,17 +169,20 @@ static int32_t runstate_of(enum sched_state state)
 void runstate_update(struct vcpu *v)
 {
 	bool flag = READ_ONCE(v->domain->runstate_flag) != 0;
+	struct sched_snapshot now;
 	struct runstate_info info;
 	uint64_t words[RUNSTATE_SIZE / sizeof(uint64_t)];
 
 	if (runstate_len_load(v) == 0) {
 		return;
 	}
+	/* One that leaves its CPU may be woken meanwhile. */
+	sched_snapshot(&v->sched, &now);
 	info = (struct runstate_info){
-		.state = runstate_of(v->sched.state),
-		.entry_time = v->sched.since,
+		.state = runstate_of(now.state),
+		.entry_time = now.since,
 	};
-	memcpy(info.time, v->sched.state_ns, sizeof(info.time));
+	memcpy(info.time, now.state_ns, sizeof(info.time));
 	memcpy(words, &info, sizeof(words));
 	/*
 	 * entry_time, word 1, frames the change: the guest reads it before and

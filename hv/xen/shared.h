@@ -3,8 +3,9 @@
  * What the hypervisor keeps up to date in a guest's memory: vcpu_info,
  * runstate, wall clock (xen/vcpu.h, xen/xen.h).
  *
- * Locking: areas are registered once and their pages pinned; a vCPU's runstate
- * is written by the CPU that switches to or from it.
+ * Locking: areas are registered once and their pages pinned; a runstate's place
+ * changes under LOCK_DOMAIN, since any vCPU may name it. A vCPU's runstate is
+ * written by the CPU that switches to or from it.
  */
 #ifndef XEN_SHARED_H
 #define XEN_SHARED_H

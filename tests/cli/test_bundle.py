@@ -178,7 +178,7 @@ def test_cfg_syntax(box):
               "extra += ' d'\n"
               "vif = [ 'mac=00:16:3e:00:00:01',  # first\n"
               "        'mtu=9000, vlan=5,trunk=6:7,queues=1,spoof_check=0',\n"
-              "      ]\n"
+              "        'uplink=1,uplink_timeout=9' ]\n"
               "type = \"pvh\"\n"
               "on_crash = 'restart'\n")
     r = box.bundle("s.cfg")
@@ -187,7 +187,16 @@ def test_cfg_syntax(box):
     assert "s: 64 MiB, 2 vCPUs" in out
     assert 'a="b c" d' in out
     assert "mtu 9000, vlan 5, trunk 6:7, 1 queues, no spoof check" in out
-    assert "crash restart" in out
+    assert "mtu 1500, uplink\n" in out
+    assert "crash restart, watchdog restart" in out
+    assert "within" not in out
+
+
+def test_watchdog(box):
+    box.bundle(box.cfg("a", on_crash='"restart"', on_watchdog='"preserve"',
+                       mv_watchdog=30))
+    assert "crash restart, watchdog preserve\n" in box.list()
+    assert "watchdog  within 30 s\n" in box.list()
 
 
 def test_command_lines(box):

@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define PORTS 5U
+#define PORTS 6U
 
 static struct net_port ports[PORTS];
 static struct net_cache caches[PORTS];
@@ -39,7 +39,7 @@ static bool is_member(const struct net_port *p, unsigned int vlan, bool tagged)
 			return true;
 		}
 	}
-	return p->config.uplink && vlan != 0;
+	return p->config.uplink && p->config.trunk_count == 0 && vlan != 0;
 }
 
 static void receive(struct net_frame *f)
@@ -68,6 +68,8 @@ static enum net_verdict fake_deliver(struct net_port *p, struct net_batch *b,
 	uint32_t len = f->head_len;
 
 	check(p != b->in);
+	check(!may_wait || !(p->config.uplink || b->in->config.uplink));
+	check(!(p->config.uplink && b->in->config.uplink));
 	check(f->tagged == (f->head[12] == 0x81 && f->head[13] == 0));
 	check(is_member(p, f->vlan, f->tagged));
 	check(b->in->config.vlan == f->vlan || is_member(b->in, f->vlan, true));
@@ -79,7 +81,6 @@ static enum net_verdict fake_deliver(struct net_port *p, struct net_batch *b,
 	}
 	check(len == f->len);
 	receive(f);
-	(void)may_wait;
 	return NET_SENT;
 }
 
@@ -97,6 +98,7 @@ static void ports_make(void)
 		{ .mac = { 2, 0, 0, 0, 0, 1 }, .spoof_check = true, .vlan = 1 },
 		{ .mac = { 2, 0, 0, 0, 0, 2 }, .trunk = { 1, 2 }, .trunk_count = 2 },
 		{ .mac = { 2, 0, 0, 0, 0, 3 }, .uplink = true },
+		{ .mac = { 2, 0, 0, 0, 0, 5 }, .uplink = true, .trunk = { 2 }, .trunk_count = 1 },
 		{ .mac = { 2, 0, 0, 0, 0, 4 }, .vlan = 2, .trunk = { 1 }, .trunk_count = 1 },
 	};
 

@@ -12,6 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CHECK(x)	do { if (!(x)) { __builtin_trap(); } } while (0)
 #define TURNS_MAX	1000U
 
+/* SPIs that are devices' of the machine. */
+static const unsigned int assigned[] = { 33, 36, 37, 38, 63, 64, 95 };
+
 /* List registers and in_lr bits tell the same; nothing undefined was done. */
 static void check_state(void)
 {
@@ -39,6 +42,7 @@ static void check_state(void)
 	for (unsigned int b = 0; b < MACHINE_SPIS / 32; b++) {
 		CHECK(held[1 + b] == machine_domain.vgic.spi[b].in_lr);
 	}
+	CHECK(machine_spis_good());
 }
 
 static void fuzz_mmio(struct arch_vcpu *v, uint8_t where, uint8_t a, uint8_t b)
@@ -124,10 +128,14 @@ static void fuzz_order(const uint8_t *o)
 		ich->nesting = 0;
 		vgic_load(v);
 		break;
+	case 14:
+		(void)machine_line(assigned[o[1] % ARRAY_SIZE(assigned)], (o[2] & 1) != 0);
+		break;
 	default:
 		(void)vgic_pending(v);
 		break;
 	}
+	(void)machine_take_spis();
 	vgic_enter(v);
 	check_state();
 }
@@ -164,6 +172,9 @@ static void drain(void)
 	unsigned int idle = 0;
 
 	drain_registers();
+	for (unsigned int i = 0; i < ARRAY_SIZE(assigned); i++) {
+		(void)machine_line(assigned[i], false);
+	}
 	for (unsigned int turn = 0; idle < 2 * MACHINE_CPUS; turn++) {
 		struct arch_vcpu *v = machine_on(turn % MACHINE_CPUS);
 		unsigned int irq = machine_turn(v);
@@ -182,12 +193,17 @@ static void drain(void)
 	}
 	for (unsigned int b = 0; b < MACHINE_SPIS / 32; b++) {
 		CHECK(machine_domain.vgic.spi[b].pending == 0);
+		CHECK(machine_domain.vgic.spi[b].hw_pending == 0);
+		CHECK(machine_spis.active[b] == 0);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	machine_init(MACHINE_SPIS);
+	for (unsigned int i = 0; i < ARRAY_SIZE(assigned); i++) {
+		machine_assign(assigned[i]);
+	}
 	if (size > 0 && (data[0] & 1) != 0) {
 		machine_boot();
 	}

@@ -161,7 +161,7 @@ static void case_not_offered(void)
 /* Arguments where no memory is, or half of one. */
 static void case_bad_pointers(void)
 {
-	static const uint64_t places[] = {
+	const uint64_t places[] = {
 		0, 8, 0x30000000, 0x39fffffc, GICD_BASE, 0x7ffffffffc, 1UL << 39,
 		0xffff000000000000, 0xfffffffffffffffc, UINT64_MAX,
 	};

@@ -142,3 +142,40 @@ def test_xenstore_tools(pair):
     watch.wait_line("data/two")
     a.run("xenstore-write data/two changed")
     watch.wait(20)
+
+
+@pytest.fixture(scope="module")
+def apart(module_vms, module_machines):
+    """Two guests in VLAN 10 and one outside."""
+    vms = module_vms
+    bundle = vms.bundle(vms.config("c", ip="10.0.0.4", vif="vlan=10"),
+                        vms.config("d", ip="10.0.0.5", vif="vlan=10"),
+                        vms.config("e", ip="10.0.0.6"))
+    machine = module_machines.boot(bundle, ram=1024)
+    return [machine.guest(name, number).wait_ready()
+            for number, name in enumerate("cde", 1)]
+
+
+def test_vlan(apart):
+    c, d, e = apart
+    ping(c, "10.0.0.5")
+    for guest, address in ((c, "10.0.0.6"), (e, "10.0.0.5")):
+        assert "100% packet loss" in guest.run(
+            f"ping -c 2 -w 3 {address}", check=False).output
+    ping(d, "10.0.0.4")
+
+
+def test_spoofing(apart):
+    """A guest that takes another address is heard by nobody, and counted."""
+    c = apart[0]
+    before = c.machine.counters().get("drop_spoof", 0)
+    c.run("ip link set eth0 down && "
+          "ip link set eth0 address 00:16:3e:00:01:99 && "
+          "ip link set eth0 up")
+    assert "100% packet loss" in c.run("ping -c 2 -w 3 10.0.0.5",
+                                       check=False).output
+    assert c.machine.counters()["drop_spoof"] > before
+    c.run("ip link set eth0 down && "
+          "ip link set eth0 address 00:16:3e:00:01:04 && "
+          "ip link set eth0 up")
+    ping(c, "10.0.0.5")

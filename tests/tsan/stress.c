@@ -69,6 +69,19 @@ static void reserve(struct vcpu *v, uint64_t cmd)
 	(void)call(v, HC_MEMORY_OP, cmd, arg_gpa(v));
 }
 
+/* Both vCPUs of a guest say where the runstate of either is to be. */
+static void runstate_place(struct vcpu *v, struct unit_random *r)
+{
+	uint64_t va = HOST_GUEST_GPA + (10 + unit_random_below(r, 2)) * PAGE_SIZE +
+		      (unit_random_below(r, 2) != 0 ? PAGE_SIZE - 8 : 0);
+	const uint64_t args[5] = {
+		VCPUOP_REGISTER_RUNSTATE, unit_random_below(r, v->domain->vcpu_count), arg_gpa(v),
+	};
+
+	host_write(v->domain, arg_gpa(v), &va, sizeof(va));
+	(void)upcall_hypercall(&v->arch, HC_VCPU_OP, args);
+}
+
 static void use_grant(unsigned int i)
 {
 	void *page;
@@ -103,7 +116,7 @@ static void guest_turn(struct vcpu *v, struct unit_random *r)
 	unsigned int self = v->domain->id - 1;
 	uint32_t own = self < GUESTS ? port[self] : 1;
 
-	switch (unit_random_below(r, 12)) {
+	switch (unit_random_below(r, 13)) {
 	case 0:
 	case 1:
 		host_write(v->domain, arg_gpa(v), &own, sizeof(own));
@@ -136,10 +149,20 @@ static void guest_turn(struct vcpu *v, struct unit_random *r)
 	case 10:
 		assert_int_equal(xs_printf(NULL, "/test/stress", "%u", v->domain->id), 0);
 		break;
+	case 11:
+		runstate_place(v, r);
+		break;
 	default:
 		log_guest(v->domain->id, "hello");
 		break;
 	}
+}
+
+static void guest_wake(struct unit_random *r)
+{
+	struct domain *d = guest[unit_random_below(r, GUESTS)];
+
+	arch_vcpu_upcall(&d->vcpus[unit_random_below(r, d->vcpu_count)]->arch);
 }
 
 static void visitor_arrive(void)
@@ -204,7 +227,7 @@ static void *cpu_thread(void *arg)
 			guest_turn(sched_vcpu(this_cpu()->current), &r);
 		} else if (this_cpu()->current == NULL) {
 			work_run_idle();
-			arch_vcpu_upcall(&guest[unit_random_below(&r, GUESTS)]->vcpus[0]->arch);
+			guest_wake(&r);
 		}
 	}
 	return NULL;

@@ -576,6 +576,34 @@ static void test_no_memory(void **state)
 	assert_true(xg_alloc_unbound(v, DOMID_HV) > 0);
 }
 
+/* A guest that never lets go of the words of its events ends; others go on (XSA-295). */
+static void test_words_lost(void **state)
+{
+	struct domain *d = guest_make(1);
+	struct domain *other = guest_make(1);
+	unsigned int port, other_port;
+
+	assert_int_equal(evtchn_alloc_hv(d, on_event, NULL, &port), 0);
+	assert_int_equal(evtchn_alloc_hv(other, on_event, NULL, &other_port), 0);
+	domain_get(d);
+	host_words_lost = true;
+	for (unsigned int i = 0; i < 3; i++) {
+		evtchn_notify(d, port);
+	}
+	host_words_lost = false;
+	assert_false(pending(d, port));
+	/* Not from here, where locks may be held. */
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	host_run();
+	assert_int_equal(d->state, DOMAIN_DEAD);
+	assert_int_equal(d->reason, SHUTDOWN_CRASH);
+	assert_int_equal(d->stats.misuse, 1);
+	domain_put(d);
+	evtchn_notify(other, other_port);
+	assert_true(pending(other, other_port));
+	assert_int_equal(other->state, DOMAIN_RUNNING);
+}
+
 static void test_after_the_end(void **state)
 {
 	struct domain *d = guest_make(1);
@@ -708,5 +736,5 @@ UNIT_MAIN(UNIT_TEST(test_alloc_all_ports), UNIT_TEST(test_limit),
 	  UNIT_TEST(test_unbind_in_the_call), UNIT_TEST(test_interdomain),
 	  UNIT_TEST(test_interdomain_with_itself), UNIT_TEST(test_ipi_and_virq),
 	  UNIT_TEST(test_status), UNIT_TEST(test_refused_and_faults),
-	  UNIT_TEST(test_no_memory), UNIT_TEST(test_after_the_end),
+	  UNIT_TEST(test_no_memory), UNIT_TEST(test_words_lost), UNIT_TEST(test_after_the_end),
 	  UNIT_TEST(test_no_event_is_lost))

@@ -238,6 +238,30 @@ static void test_pin_against_a_flipping_guest(void **state)
 	assert_false(page_is_pinned(d, host_page(d, RAM)));
 }
 
+/* One that wins every time: no pin, or an entry that stays marked and its end. */
+static void test_words_lost(void **state)
+{
+	struct domain *d = guest_make();
+	void *page;
+
+	xg_grant(d, 8, RAM, GOOD);
+	domain_get(d);
+	host_words_lost = true;
+	assert_int_equal(grant_pin(d, 8, &page), -EBUSY);
+	host_words_lost = false;
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD);
+	assert_false(page_is_pinned(d, host_page(d, RAM)));
+	assert_int_equal(grant_pin(d, 8, &page), 0);
+	host_words_lost = true;
+	grant_unpin(d, 8);
+	host_words_lost = false;
+	assert_false(page_is_pinned(d, page));
+	host_run();
+	assert_int_equal(d->state, DOMAIN_DEAD);
+	assert_int_equal(d->reason, SHUTDOWN_CRASH);
+	domain_put(d);
+}
+
 static void test_growth(void **state)
 {
 	struct domain *d = guest_make();
@@ -358,5 +382,6 @@ UNIT_MAIN(UNIT_TEST(test_good_entries), UNIT_TEST(test_bad_entries),
 	  UNIT_TEST(test_frames_that_cannot_be_granted), UNIT_TEST(test_pin),
 	  UNIT_TEST(test_pin_outlives_the_entry), UNIT_TEST(test_pin_wants_write_access),
 	  UNIT_TEST(test_pin_limit), UNIT_TEST(test_page_pins),
-	  UNIT_TEST(test_pin_against_a_flipping_guest), UNIT_TEST(test_growth),
+	  UNIT_TEST(test_pin_against_a_flipping_guest), UNIT_TEST(test_words_lost),
+	  UNIT_TEST(test_growth),
 	  UNIT_TEST(test_limit), UNIT_TEST(test_operations), UNIT_TEST(test_after_the_end))

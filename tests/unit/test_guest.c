@@ -108,6 +108,44 @@ static void test_device_memory(void **state)
 	check_fault(0x100000, 16, false, false);
 }
 
+/* CPU 1 ends the change of the map that CPU 0 waits for. */
+static void change_hook(void)
+{
+	host_relax_hook = NULL;
+	host_cpu(1);
+	spin_unlock(&d->p2m.lock);
+	assert_int_equal(p2m_map(&d->p2m, GFN(0x100), va_to_hpa(host_page(d, HOST_GUEST_GFN)), 0,
+				 S2_READ | S2_WRITE), 0);
+	host_cpu(0);
+}
+
+/* While a large block is split, what it maps is not there for a moment. */
+static void test_map_being_changed(void **state)
+{
+	uint64_t word = 5;
+
+	host_reset_cpus(2);
+	d = host_domain_create(PAGES, 1);
+	v = &d->vcpus[0]->arch;
+	for (unsigned int i = 0; i < 2; i++) {
+		host_load(d->vcpus[0]);
+		assert_int_equal(this_cpu()->id, 0);
+		host_cpu(1);
+		spin_lock(&d->p2m.lock);
+		host_cpu(0);
+		host_relax_hook = change_hook;
+		if (i == 0) {
+			assert_int_equal(guest_copy_to(v, 0x100000, &word, sizeof(word)), 0);
+		} else {
+			word = 0;
+			assert_int_equal(guest_copy_from(v, &word, 0x100000, sizeof(word)), 0);
+		}
+		assert_null(host_relax_hook);
+		assert_int_equal(word, 5);
+		assert_int_equal(p2m_unmap(&d->p2m, GFN(0x100)), 0);
+	}
+}
+
 #define GUEST_TEST(f) cmocka_unit_test_setup_teardown(f, setup, unit_teardown)
 
 UNIT_MAIN(
@@ -116,4 +154,5 @@ UNIT_MAIN(
 	GUEST_TEST(test_addresses_that_wrap),
 	GUEST_TEST(test_read_only_memory),
 	GUEST_TEST(test_device_memory),
+	GUEST_TEST(test_map_being_changed),
 )

@@ -270,7 +270,27 @@ static void test_poll_yield_block(void **state)
 	arch_vcpu_upcall(&v->arch);
 	host_run();
 	assert_int_equal(v->sched.state, SCHED_RUNNING);
-	assert_int_equal(host_hypercall(v, HC_SCHED_OP, 6, XG_ARG), -ENOSYS);
+	assert_int_equal(host_hypercall(v, HC_SCHED_OP, 5, XG_ARG), -ENOSYS);
+}
+
+static void test_watchdog(void **state)
+{
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	/* What Linux's driver asks to find out whether there are any. */
+	struct sched_watchdog op = { .id = UINT32_MAX };
+
+	assert_int_equal(xg_op(v, HC_SCHED_OP, SCHEDOP_WATCHDOG, &op, sizeof(op)), -EINVAL);
+	op = (struct sched_watchdog){ .timeout = 60 };
+	assert_int_equal(xg_op(v, HC_SCHED_OP, SCHEDOP_WATCHDOG, &op, sizeof(op)), 1);
+	op.id = 1;
+	assert_int_equal(xg_op(v, HC_SCHED_OP, SCHEDOP_WATCHDOG, &op, sizeof(op)), 0);
+	assert_int_equal(host_hypercall(v, HC_SCHED_OP, SCHEDOP_WATCHDOG, 0x1000), -EFAULT);
+	domain_get(d);
+	host_advance(61000000000ULL);
+	assert_int_not_equal(d->state, DOMAIN_RUNNING);
+	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
+	domain_put(d);
 }
 
 static void test_multicall(void **state)
@@ -312,4 +332,5 @@ static void test_multicall(void **state)
 UNIT_MAIN(UNIT_TEST(test_unknown_numbers), UNIT_TEST(test_counters), UNIT_TEST(test_version),
 	  UNIT_TEST(test_upper_halves), UNIT_TEST(test_features),
 	  UNIT_TEST(test_hvm_params), UNIT_TEST(test_console_io), UNIT_TEST(test_shutdown),
-	  UNIT_TEST(test_poll_yield_block), UNIT_TEST(test_multicall))
+	  UNIT_TEST(test_poll_yield_block),
+	UNIT_TEST(test_watchdog), UNIT_TEST(test_multicall))

@@ -13,6 +13,7 @@
 #include "mem/heap.h"
 #include "mgmt/mgmt_port.h"
 #include "mgmt_push.h"
+#include "net/net.h"
 #include "vm/console.h"
 #include "vm/store.h"
 #include "vm/vm.h"
@@ -578,6 +579,88 @@ static void test_macs(void **state)
 	(void)state;
 }
 
+static void set_state(const struct domain *d, unsigned int devid, const char *state)
+{
+	char path[64];
+
+	fmt_buf(path, sizeof(path), "/local/domain/%u/device/vif/%u/state", d->id, devid);
+	assert_int_equal(xs_printf(NULL, path, "%s", state), 0);
+	host_run();
+}
+
+static unsigned int vif_count(unsigned int id)
+{
+	assert_int_equal(mc_list(&c, MV_VIF_LIST, 0, id), MV_OK);
+	return mv_get16(((const struct mv_list *)(const void *)c.body)->count);
+}
+
+/* An interface more, and less; the guest lets go of it, or doesn't. */
+static void test_vifs(void **state)
+{
+	struct mv_vif_attach a = {
+		.vm = mc_ref("web"),
+		.vif = { .devid = mv_put32(MV_VIF_ANY), .flags = mv_put32(MV_VIF_HAS_MAC),
+			 .mac = { 2, 0, 0, 0, 7, 7 }, .vlan = mv_put16(5), .label = "eth9" },
+	};
+	struct mv_vif_detach r = { .vm = mc_ref("web"), .devid = mv_put32(1) };
+	const struct mv_vif *e = (const void *)c.body;
+	unsigned int ports = port_limit();
+	struct domain *d;
+
+	push_both();
+	create("web");
+	d = vm_find_name("web")->domain;
+	assert_int_equal(vif_count(d->id), 1);
+	assert_int_equal(mc_call(&c, MV_VIF_ATTACH, &a, sizeof(a)), MV_OK);
+	assert_int_equal(mv_get32(e->devid), 1);
+	assert_string_equal(e->label, "eth9");
+	expect_key(d, "device/vif/1/mac", "02:00:00:00:07:07");
+	assert_int_equal(vif_count(d->id), 2);
+	assert_int_equal(port_limit(), ports + 2);
+	/* Its MAC is taken; a MAC that isn't given is made. */
+	assert_int_equal(mc_call(&c, MV_VIF_ATTACH, &a, sizeof(a)), MV_EXISTS);
+	a.vif.flags = mv_put32(0);
+	assert_int_equal(mc_call(&c, MV_VIF_ATTACH, &a, sizeof(a)), MV_OK);
+	assert_int_equal(mv_get32(e->devid), 2);
+	assert_int_equal(e->mac[1], 0x16);
+	a.vif.vlan = mv_put16(4095);
+	assert_int_equal(mc_call(&c, MV_VIF_ATTACH, &a, sizeof(a)), MV_INVALID);
+	a.vif.vlan = mv_put16(0);
+	a.vif.flags = mv_put32(0x100);
+	assert_int_equal(mc_call(&c, MV_VIF_ATTACH, &a, sizeof(a)), MV_INVALID);
+	/* The guest closes it. */
+	assert_int_equal(mc_call(&c, MV_VIF_DETACH, &r, sizeof(r)), MV_OK);
+	assert_int_equal(mc_call(&c, MV_VIF_DETACH, &r, sizeof(r)), MV_BUSY);
+	host_run();
+	assert_true(net_vif_exists(d, 1));
+	set_state(d, 1, "6");
+	host_advance(100 * MC_MS);
+	assert_false(net_vif_exists(d, 1));
+	assert_int_equal(mc_call(&c, MV_VIF_DETACH, &r, sizeof(r)), MV_NOT_FOUND);
+	assert_int_equal(vif_count(d->id), 2);
+	/* Its number is free again; the guest does nothing. */
+	a.vif.flags = mv_put32(0);
+	assert_int_equal(mc_call(&c, MV_VIF_ATTACH, &a, sizeof(a)), MV_OK);
+	assert_int_equal(mv_get32(e->devid), 1);
+	assert_int_equal(mc_call(&c, MV_VIF_DETACH, &r, sizeof(r)), MV_OK);
+	host_advance(5 * SECOND);
+	assert_true(net_vif_exists(d, 1));
+	host_advance(6 * SECOND);
+	assert_false(net_vif_exists(d, 1));
+	/* After a restart there are those that were not detached. */
+	assert_int_equal(mc_vm(&c, MV_VM_RESTART, "web"), MV_OK);
+	host_advance(SECOND);
+	d = vm_find_name("web")->domain;
+	assert_true(net_vif_exists(d, 0) && !net_vif_exists(d, 1) && net_vif_exists(d, 2));
+	/* The VM ends while one is being unplugged. */
+	r.devid = mv_put32(2);
+	assert_int_equal(mc_call(&c, MV_VIF_DETACH, &r, sizeof(r)), MV_OK);
+	assert_int_equal(mc_vm(&c, MV_VM_DESTROY, "web"), MV_OK);
+	host_advance(20 * SECOND);
+	assert_int_equal(vm_count(), 0);
+	(void)state;
+}
+
 /* Ten thousand VMs come and go, and leave nothing. */
 static void test_many_cycles(void **state)
 {
@@ -614,7 +697,7 @@ int main(void)
 		T(test_push_is_given_up), T(test_wrong_sum), T(test_quota), T(test_create),
 		T(test_create_refused), T(test_create_once), T(test_destroy),
 		T(test_ends_by_itself), T(test_pause), T(test_changes), T(test_restart_and_start),
-		T(test_events), T(test_console), T(test_two_operators), T(test_macs),
+		T(test_events), T(test_console), T(test_two_operators), T(test_macs), T(test_vifs),
 		T(test_many_cycles),
 	};
 

@@ -302,13 +302,19 @@ static void test_uplink(void **state)
 	out.dst = 0x50;
 	assert_int_equal(send_frame(&out), NET_DROPPED);
 	assert_int_equal(fakes[4].frames, 1);
-	/* A guest's address can't be taken over from the wire. */
+	/* A guest's address can't be taken over from the wire, nor used there. */
 	out.src = 1;
 	out.dst = 2;
-	assert_int_equal(send_frame(&out), NET_SENT);
-	assert_int_equal(count(4, NET_DROP_LEARN), 1);
+	assert_int_equal(send_frame(&out), NET_DROPPED);
+	assert_int_equal(send_frame(&out), NET_DROPPED);
+	assert_int_equal(count(4, NET_DROP_SPOOF), 2);
 	assert_int_equal(send_plain(0, 1), NET_SENT);
-	expect_frames(1, 1, 1, 0);
+	expect_frames(1, 1, 0, 0);
+	/* Whatever it is, nobody waits. */
+	assert_int_equal(fakes[4].may_wait, 0);
+	assert_int_equal(fakes[0].may_wait, 0);
+	assert_int_equal(fakes[2].may_wait, 0);
+	assert_int_equal(fakes[1].may_wait, 1);
 	(void)state;
 }
 
@@ -344,6 +350,66 @@ static void test_management_ports(void **state)
 	s.dst = 1;
 	assert_int_equal(send_frame(&s), NET_DROPPED);
 	expect_frames(0, 0, 0, 0);
+	(void)state;
+}
+
+/* Two wires: nothing goes from one to the other. */
+static void test_two_uplinks(void **state)
+{
+	struct sending out = { .from = 4, .dst = BROADCAST, .src = 0x50, .vlan = -1 };
+
+	for (unsigned int n = 4; n < 6; n++) {
+		struct net_port_config c = config(n);
+
+		c.uplink = true;
+		c.spoof_check = false;
+		attach(n, &c);
+	}
+	assert_int_equal(send_frame(&out), NET_SENT);
+	expect_frames(1, 1, 1, 1);
+	assert_int_equal(fakes[5].frames, 0);
+	out.type = 0x88b5;
+	assert_int_equal(send_frame(&out), NET_DROPPED);
+	out.type = 0;
+	/* Known to be on the other wire. */
+	out.from = 5;
+	out.src = 0x60;
+	out.dst = 0x50;
+	assert_int_equal(send_frame(&out), NET_DROPPED);
+	assert_int_equal(count(5, NET_DROP_UPLINK), 1);
+	assert_int_equal(fakes[4].frames, 0);
+	/* What nobody knows goes to nobody who has one address. */
+	out.dst = STRANGER;
+	assert_int_equal(send_frame(&out), NET_DROPPED);
+	assert_int_equal(count(5, NET_DROP_NO_PORT), 1);
+	expect_frames(1, 1, 1, 1);
+	/* A guest's flood reaches both. */
+	assert_int_equal(send_plain(0, STRANGER), NET_SENT);
+	assert_int_equal(fakes[4].frames, 1);
+	assert_int_equal(fakes[5].frames, 1);
+	(void)state;
+}
+
+/* A bridge within a guest may have addresses that nobody knows yet. */
+static void test_uplink_to_a_bridge(void **state)
+{
+	struct net_port_config c = config(4);
+	struct sending out = { .from = 4, .dst = STRANGER, .src = 0x50, .vlan = -1 };
+
+	c.uplink = true;
+	c.spoof_check = false;
+	attach(4, &c);
+	c = config(5);
+	c.spoof_check = false;
+	attach(5, &c);
+	assert_int_equal(send_frame(&out), NET_SENT);
+	expect_frames(0, 0, 0, 0);
+	assert_int_equal(fakes[5].frames, 1);
+	/* It can't use another guest's address either. */
+	out.from = 5;
+	out.src = 2;
+	assert_int_equal(send_frame(&out), NET_DROPPED);
+	assert_int_equal(count(5, NET_DROP_SPOOF), 1);
 	(void)state;
 }
 
@@ -458,7 +524,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_unicast), T(test_broadcast), T(test_unknown_floods), T(test_flood_goes_on),
 		T(test_verdict_passed_on), T(test_spoof), T(test_self), T(test_management),
-		T(test_vlans), T(test_uplink), T(test_management_ports), T(test_ageing), T(test_batch), T(test_detach),
+		T(test_vlans), T(test_uplink), T(test_management_ports), T(test_two_uplinks),
+		T(test_uplink_to_a_bridge), T(test_ageing), T(test_batch), T(test_detach),
 		T(test_same_mac), T(test_port_init), T(test_counter_names),
 	};
 

@@ -752,6 +752,263 @@ static void test_spi_moves(void **state)
 	assert_int_equal(machine_turn(v0), 70);
 }
 
+/* --- SPIs of the machine ----------------------------------------------------- */
+
+static void assigned_setup(unsigned int intid, uint64_t vcpu)
+{
+	machine_assign(intid);
+	spi_setup(intid, vcpu);
+	assert_true(machine_spis_good());
+}
+
+static bool is_active(unsigned int intid)
+{
+	return (machine_spis.active[intid / 32 - 1] >> intid % 32 & 1) != 0;
+}
+
+static void test_assigned_spi(void **state)
+{
+	struct arch_vcpu *v = machine_on(2);
+
+	(void)state;
+	/* The line is up before the guest wants to know. */
+	machine_assign(37);
+	assert_int_equal(machine_line(37, true), 0);
+	spi_setup(37, 2);
+	machine_on(2);
+	assert_int_equal(machine_take_spis(), 1);
+	assert_int_equal(v->kicks, 1);
+	assert_int_equal(machine_take_spis(), 0);	/* active: not again */
+	assert_int_equal(mmio_read(v, GICD(GICD_ISPENDR + 4), 4), BIT(5));
+	assert_int_equal(machine_turn(v), 37);
+	assert_true(is_active(37));
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	/* The guest's end is the machine's; no maintenance interrupt for it. */
+	assert_true(model_eoi(37));
+	assert_false(is_active(37));
+	assert_false(model_maintenance());
+	/* The line is still up: it comes again, before the vGIC had a look. */
+	assert_int_equal(machine_take_spis(), 1);
+	assert_int_equal(machine_turn(v), 37);
+	machine_line(37, false);
+	assert_true(model_eoi(37));
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	assert_false(is_active(37));
+	assert_true(machine_spis_good());
+}
+
+/* Taken on another CPU between the guest's end and its vCPU's next exit. */
+static void test_assigned_again_elsewhere(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	assigned_setup(37, 0);
+	machine_on(0);
+	machine_line(37, true);
+	for (unsigned int i = 0; i < 10; i++) {
+		assert_int_equal(machine_turn(v), 37);
+		assert_true(model_eoi(37));
+		machine_on(1);
+		assert_int_equal(machine_take_spis(), 1);
+		vgic_enter(&machine_vcpu[1]);
+		machine_on(0);
+		assert_true(machine_spis_good());
+	}
+}
+
+static void test_assigned_off_and_on(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	assigned_setup(70, 0);
+	assert_int_equal(machine_spis.enabled[1], BIT(6));
+	machine_on(0);
+	machine_line(70, true);
+	mmio_write(v, GICD(GICD_ICENABLER + 8), 4, UINT32_MAX);
+	assert_int_equal(machine_spis.enabled[1], 0);
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	assert_true(is_active(70));			/* kept */
+	mmio_write(v, GICD(GICD_ISENABLER + 8), 4, BIT(6));
+	assert_int_equal(machine_turn(v), 70);
+	machine_line(70, false);
+	assert_true(model_eoi(70));
+	/* Bits of others mean nothing to the machine. */
+	mmio_write(v, GICD(GICD_ISENABLER + 8), 4, UINT32_MAX);
+	mmio_write(v, GICD(GICD_ISENABLER + 4), 4, UINT32_MAX);
+	assert_int_equal(machine_spis.enabled[1], BIT(6));
+	assert_int_equal(machine_spis.enabled[0], 0);
+	assert_true(machine_spis_good());
+}
+
+static void test_assigned_withdrawn(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	assigned_setup(37, 0);
+	machine_on(0);
+	machine_line(37, true);
+	vgic_enter(v);					/* waits in a list register */
+	mmio_write(v, GICD(GICD_ICPENDR + 4), 4, BIT(5));
+	assert_false(is_active(37));
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	/* The line brings it back. */
+	assert_int_equal(machine_take_spis(), 1);
+	assert_int_equal(machine_turn(v), 37);
+	/* Made inactive by hand instead of by an end. */
+	mmio_write(v, GICD(GICD_ICACTIVER + 4), 4, BIT(5));
+	ich->nesting = 0;
+	vgic_enter(v);
+	assert_false(is_active(37));
+	assert_int_equal(machine_take_spis(), 1);
+	assert_int_equal(machine_turn(v), 37);
+	machine_line(37, false);
+	assert_true(model_eoi(37));
+	vgic_leave(v);
+	assert_true(machine_spis_good());
+}
+
+/* Latched by software as well: comes twice, and only one end is the machine's. */
+static void test_assigned_and_latched(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	assigned_setup(37, 0);
+	machine_on(0);
+	machine_line(37, true);
+	mmio_write(v, GICD(GICD_ISPENDR + 4), 4, BIT(5));
+	assert_int_equal(machine_turn(v), 37);
+	machine_line(37, false);
+	assert_true(is_active(37));
+	assert_true(model_eoi(37));
+	assert_false(is_active(37));
+	assert_int_equal(machine_turn(v), 37);
+	assert_true(model_eoi(37));
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	/* Active by software when the machine's comes: after its end. */
+	mmio_write(v, GICD(GICD_ISACTIVER + 4), 4, BIT(5));
+	machine_line(37, true);
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	assert_true(model_eoi(37));
+	assert_true(model_maintenance());
+	assert_int_equal(machine_turn(v), 37);
+	assert_true(machine_spis_good());
+	machine_line(37, false);
+	assert_true(model_eoi(37));
+	assert_false(is_active(37));
+}
+
+static void test_assigned_while_off_the_cpu(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	assigned_setup(37, 0);
+	machine_on(0);
+	machine_line(37, true);
+	assert_int_equal(machine_turn(v), 37);
+	vgic_leave(v);
+	vgic_save(v);
+	assert_true(is_active(37));			/* the line is up, nobody runs */
+	assert_int_equal(machine_take_spis(), 0);
+	assert_true(machine_spis_good());
+	vgic_load(v);
+	vgic_enter(v);
+	machine_line(37, false);
+	assert_true(model_eoi(37));
+	assert_false(is_active(37));
+	vgic_leave(v);
+	vgic_save(v);
+	/* It ends a wait of a vCPU that is not there. */
+	machine_line(37, true);
+	assert_true(vgic_pending(v));
+	vgic_load(v);
+	assert_int_equal(machine_turn(v), 37);
+}
+
+/* A vCPU that is started anew has forgotten it; the machine must not wait. */
+static void test_assigned_reset(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+
+	(void)state;
+	assigned_setup(37, 0);
+	machine_on(0);
+	machine_line(37, true);
+	assert_int_equal(machine_turn(v), 37);
+	vgic_leave(v);
+	vgic_save(v);
+	vgic_vcpu_reset(v);
+	assert_false(is_active(37));
+	assert_int_equal(machine_take_spis(), 1);
+	ich->nesting = 0;
+	vgic_load(v);
+	ich->vmcr = ICH_VMCR_ENG1 | 0xf0ULL << 24;
+	vgic_enter(v);					/* pending in a list register */
+	vgic_leave(v);
+	vgic_save(v);
+	vgic_vcpu_reset(v);
+	assert_true(machine_spis_good());
+	vgic_load(v);
+	ich->vmcr = ICH_VMCR_ENG1 | 0xf0ULL << 24;
+	assert_int_equal(machine_turn(v), 37);
+	machine_line(37, false);
+	assert_true(model_eoi(37));
+	assert_false(is_active(37));
+}
+
+static void test_assigned_moves(void **state)
+{
+	struct arch_vcpu *v0 = &machine_vcpu[0];
+	struct arch_vcpu *v3 = &machine_vcpu[3];
+
+	(void)state;
+	assigned_setup(37, 0);
+	machine_on(0);
+	machine_line(37, true);
+	vgic_enter(v0);
+	mmio_write(machine_on(3), GICD(GICD_IROUTER + 8 * 37), 8, 3);
+	machine_on(0);
+	assert_int_equal(machine_turn(v0), MODEL_SPURIOUS);
+	machine_on(3);
+	assert_int_equal(machine_turn(v3), 37);
+	assert_true(machine_spis_good());
+	machine_line(37, false);
+	assert_true(model_eoi(37));
+	assert_false(is_active(37));
+}
+
+static void test_assign_limits(void **state)
+{
+	(void)state;
+	assert_int_equal(vgic_spi_assign(&machine_domain, 31), -EINVAL);
+	assert_int_equal(vgic_spi_assign(&machine_domain, 32 + VGIC_SPI_MAX), -EINVAL);
+	assert_int_equal(vgic_spi_assign(&machine_domain, UINT32_MAX), -EINVAL);
+	assert_int_equal(mmio_read(machine_on(0), GICD(GICD_TYPER), 4) & 0x1f, 2);
+	/* As many lines as it takes. */
+	assert_int_equal(vgic_spi_assign(&machine_domain, 97), 0);
+	assert_int_equal(mmio_read(machine_on(0), GICD(GICD_TYPER), 4) & 0x1f, 3);
+	/* Nobody's number. */
+	vgic_inject_spi(&machine_domain, 0);
+	vgic_inject_spi(&machine_domain, 128);
+}
+
+static void test_frames_elsewhere(void **state)
+{
+	struct arch_vcpu *v = machine_on(0);
+	uint64_t val;
+
+	(void)state;
+	vgic_domain_place(&machine_domain, 0x4000000, 0x4020000);
+	assert_int_equal(mmio_read(v, 0x4000000 + GICD_CTLR, 4), 0x53);
+	assert_int_equal(mmio_read(v, 0x4020000 + GUEST_GICR_STRIDE + GICR_TYPER, 8) >> 32, 1);
+	assert_false(vgic_mmio(v, GUEST_GICD_BASE, 4, false, &val));
+	assert_false(vgic_mmio(v, GUEST_GICR_BASE, 4, false, &val));
+}
+
 static void test_group0(void **state)
 {
 	struct arch_vcpu *v = machine_on(0);
@@ -784,7 +1041,11 @@ int main(void)
 		TEST(test_timer_forced), TEST(test_timer_switch),
 		TEST(test_switch_keeps_state), TEST(test_reset), TEST(test_pending_masks),
 		TEST(test_active_registers), TEST(test_active_other), TEST(test_level_spi),
-		TEST(test_spi_moves), TEST(test_group0),
+		TEST(test_spi_moves), TEST(test_group0), TEST(test_assigned_spi),
+		TEST(test_assigned_again_elsewhere), TEST(test_assigned_off_and_on),
+		TEST(test_assigned_withdrawn), TEST(test_assigned_and_latched),
+		TEST(test_assigned_while_off_the_cpu), TEST(test_assigned_reset),
+		TEST(test_assigned_moves), TEST(test_assign_limits), TEST(test_frames_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

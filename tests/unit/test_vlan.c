@@ -106,6 +106,16 @@ static void test_uplink(void **state)
 	assert_false(vlan_ingress(&p, &f));
 	assert_int_equal(vlan_egress(&p, 0), VLAN_UNTAGGED);
 	assert_int_equal(vlan_egress(&p, 1), VLAN_TAGGED);
+	/* One that is limited to some. */
+	p = trunk_port(7, 20, 30);
+	p.config.uplink = true;
+	f = frame(30);
+	assert_true(vlan_ingress(&p, &f));
+	f = frame(21);
+	assert_false(vlan_ingress(&p, &f));
+	assert_int_equal(vlan_egress(&p, 7), VLAN_UNTAGGED);
+	assert_int_equal(vlan_egress(&p, 0), VLAN_NOT);
+	assert_int_equal(vlan_egress(&p, 21), VLAN_NOT);
 	(void)state;
 }
 

@@ -210,10 +210,56 @@ static void test_reboot_loop_is_slowed(void **state)
 	}
 	assert_true(last >= VM_RESTART_DELAY_MAX_NS / 2);
 	/* A long life is rewarded. */
-	host_advance(10 * SECOND);
+	host_advance(60 * SECOND);
 	end(SHUTDOWN_REBOOT);
 	host_advance(10 * MS);
 	assert_int_equal(vm->state, VM_RUNNING);
+}
+
+/* One that gets as far as its boot and dies then is slowed, too, later. */
+static void test_crash_after_boot_is_slowed(void **state)
+{
+	uint64_t total = 0;
+
+	config.on_crash = VM_ACTION_RESTART;
+	start();
+	for (unsigned int i = 0; i < 10; i++) {
+		uint64_t since;
+
+		host_advance(10 * SECOND);
+		end(SHUTDOWN_CRASH);
+		since = arch_now();
+		while (vm->state != VM_RUNNING) {
+			host_advance(10 * MS);
+			assert_true(arch_now() - since <= VM_RESTART_DELAY_MAX_NS + SECOND);
+		}
+		total += arch_now() - since;
+		/* Twice at once. */
+		assert_true(i >= VM_RESTART_FORGIVEN || total <= (i + 1) * 20 * MS);
+	}
+	assert_true(total >= 60 * SECOND);
+}
+
+static void test_watchdog(void **state)
+{
+	config.watchdog_s = 5;
+	config.on_watchdog = VM_ACTION_RESTART;
+	start();
+	host_advance(4 * SECOND);
+	assert_int_equal(vm->restarts, 0);
+	/* It must run one of its own. */
+	host_advance(2 * SECOND);
+	assert_int_equal(vm->restarts, 1);
+	assert_int_equal(vm->reason, SHUTDOWN_WATCHDOG);
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_int_equal(watchdog_op(vm->domain, 0, 100), 1);
+	host_advance(99 * SECOND);
+	assert_int_equal(vm->restarts, 1);
+	assert_int_equal(watchdog_op(vm->domain, 1, 0), 0);
+	host_advance(4 * SECOND);
+	assert_int_equal(vm->restarts, 1);
+	host_advance(2 * SECOND);
+	assert_int_equal(vm->restarts, 2);
 }
 
 static void test_preserved_after_a_crash(void **state)
@@ -362,6 +408,8 @@ UNIT_MAIN(
 	VM_TEST(test_poweroff_destroys),
 	VM_TEST(test_reboot_keeps_the_id),
 	VM_TEST(test_reboot_loop_is_slowed),
+	VM_TEST(test_crash_after_boot_is_slowed),
+	VM_TEST(test_watchdog),
 	VM_TEST(test_preserved_after_a_crash),
 	VM_TEST(test_operator_ends_it),
 	VM_TEST(test_operator_resets_it),

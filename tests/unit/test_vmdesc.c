@@ -231,6 +231,8 @@ static void test_everything(void **state)
 	fm_str("mv,on-poweroff", "preserve");
 	fm_str("mv,on-reboot", "destroy");
 	fm_str("mv,on-crash", "restart");
+	fm_str("mv,on-watchdog", "preserve");
+	fm_cells("mv,watchdog", 1, 30);
 	fm_cells("max_grant_frames", 1, 32);
 	fm_cells("mv,max-event-channels", 1, 512);
 	fm_flag("mv,kaslr-seed");
@@ -259,6 +261,8 @@ static void test_everything(void **state)
 	assert_int_equal(vm->on_poweroff, VM_ACTION_PRESERVE);
 	assert_int_equal(vm->on_reboot, VM_ACTION_DESTROY);
 	assert_int_equal(vm->on_crash, VM_ACTION_RESTART);
+	assert_int_equal(vm->on_watchdog, VM_ACTION_PRESERVE);
+	assert_int_equal(vm->watchdog_s, 30);
 	assert_int_equal(vm->max_grant_frames, 32);
 	assert_int_equal(vm->max_evtchn, 512);
 	assert_true(vm->kaslr_seed);
@@ -283,6 +287,29 @@ static void test_everything(void **state)
 	assert_memory_equal(vm->vif[1].mac, "\x00\x16\x3e", 3);
 	assert_int_equal(vm->vif[1].mtu, 1500);
 	assert_true(vm->vif[1].spoof_check);
+}
+
+static void test_uplink(void **state)
+{
+	const struct vm_vif_config *v = vms[0].vif;
+
+	begin();
+	domain("node");
+	module("kernel", "kernel");
+	vif_mac("vif0", NULL);
+	fm_begin("vif1");
+	fm_str("compatible", "mv,vif");
+	fm_flag("uplink");
+	fm_cells("uplink-timeout", 1, 60);
+	fm_end();
+	fm_end();
+	end();
+	assert_string_equal(text, "");
+	assert_false(v[0].uplink);
+	assert_int_equal(v[0].hang_s, VM_HANG_DEFAULT_S);
+	assert_true(v[1].uplink);
+	assert_false(v[1].spoof_check);
+	assert_int_equal(v[1].hang_s, 60);
 }
 
 static void test_unknown(void **state)
@@ -310,7 +337,7 @@ static void test_unknown(void **state)
 	told("W vm 'a': property 'nr_spis' isn't supported");
 	told("W vm 'a': unknown node 'gadget'");
 	told("W vm 'a': unknown property 'speed' of vif");
-	told("W vm 'a': assigning devices");
+	told("W vm 'a': partial device trees");
 }
 
 /* --- what is wrong with one VM leaves the others alone --------------------- */
@@ -853,6 +880,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_defaults),
 	UNIT_TEST(test_dom0less),
 	UNIT_TEST(test_everything),
+	UNIT_TEST(test_uplink),
 	UNIT_TEST(test_unknown),
 	UNIT_TEST(test_refused),
 	UNIT_TEST(test_memory),

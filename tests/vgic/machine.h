@@ -50,6 +50,54 @@ static void machine_set_active_ppi(uint32_t intid, bool active)
 	}
 }
 
+/* The machine's distributor, as far as assigned SPIs go. */
+struct machine_spis {
+	uint32_t enabled[VGIC_SPI_BANKS], active[VGIC_SPI_BANKS];
+	uint32_t line[VGIC_SPI_BANKS];		/* of the devices, level */
+};
+static struct machine_spis machine_spis;
+
+static void machine_spi_bit(uint32_t *words, uint32_t intid, bool on)
+{
+	uint32_t n = intid - VGIC_BANK_SIZE;
+	uint32_t bit = 1U << n % VGIC_BANK_SIZE;
+
+	/* Only what was assigned may be touched. */
+	if (n >= VGIC_SPI_MAX ||
+	    (machine_domain.vgic.spi[n / VGIC_BANK_SIZE].assigned & bit) == 0) {
+		ich->bad++;
+	} else if (on) {
+		words[n / VGIC_BANK_SIZE] |= bit;
+	} else {
+		words[n / VGIC_BANK_SIZE] &= ~bit;
+	}
+}
+
+static void machine_enable_irq(uint32_t intid)
+{
+	machine_spi_bit(machine_spis.enabled, intid, true);
+}
+
+static void machine_disable_irq(uint32_t intid)
+{
+	machine_spi_bit(machine_spis.enabled, intid, false);
+}
+
+static void machine_deactivate_spi(uint32_t intid)
+{
+	machine_spi_bit(machine_spis.active, intid, false);
+}
+
+void model_end_spi(unsigned int intid)
+{
+	machine_deactivate_spi(intid);
+}
+
+static void machine_route_spi_here(uint32_t intid)
+{
+	(void)intid;
+}
+
 static void machine_log_guest(unsigned int domid, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #define upcall_vcpu		machine_upcall_vcpu
@@ -57,6 +105,10 @@ static void machine_log_guest(unsigned int domid, const char *fmt, ...) PRINTF_L
 #define upcall_domid		machine_upcall_domid
 #define log_guest		machine_log_guest
 #define gic_set_active_ppi	machine_set_active_ppi
+#define gic_enable_irq		machine_enable_irq
+#define gic_disable_irq		machine_disable_irq
+#define gic_deactivate_spi	machine_deactivate_spi
+#define gic_route_spi_here	machine_route_spi_here
 
 /* Both files have these helpers of their own. */
 #define bits_get	core_bits_get
@@ -75,6 +127,75 @@ static void machine_log_guest(unsigned int domid, const char *fmt, ...)
 	machine_logs++;
 }
 
+/*
+ * The machine's CPU takes what its lines ask for: on, up, not active. How many
+ * it took.
+ */
+static inline unsigned int machine_take_spis(void)
+{
+	unsigned int taken = 0;
+
+	for (unsigned int n = 0; n < VGIC_SPI_MAX; n++) {
+		unsigned int w = n / VGIC_BANK_SIZE;
+		uint32_t bit = 1U << n % VGIC_BANK_SIZE;
+
+		if ((machine_spis.line[w] & machine_spis.enabled[w] & ~machine_spis.active[w] &
+		     bit) != 0) {
+			machine_spis.active[w] |= bit;
+			vgic_inject_spi(&machine_domain, VGIC_BANK_SIZE + n);
+			taken++;
+		}
+	}
+	return taken;
+}
+
+/* The level of an assigned SPI's line; what it asks for is taken. */
+static inline unsigned int machine_line(unsigned int intid, bool level)
+{
+	machine_spi_bit(machine_spis.line, intid, level);
+	return machine_take_spis();
+}
+
+static inline void machine_assign(unsigned int intid)
+{
+	if (vgic_spi_assign(&machine_domain, intid) != 0) {
+		abort();
+	}
+}
+
+/*
+ * An assigned SPI is active if and only if it waits for its turn or a list
+ * register ends it, and on if and only if the guest has it on.
+ */
+static inline bool machine_spis_good(void)
+{
+	uint32_t held[VGIC_SPI_BANKS] = { 0 };
+	bool good = true;
+
+	for (unsigned int n = 0; n < MACHINE_CPUS; n++) {
+		struct vgic_vcpu *g = &machine_vcpu[n].vgic;
+
+		for (unsigned int i = 0; i < MODEL_LRS; i++) {
+			uint64_t lr = g->loaded ? machine_cpu[n].lr[i] : g->lr[i];
+			unsigned int pintid = (unsigned int)(lr >> ICH_LR_PINTID_SHIFT & 0x3ff);
+
+			if ((g->lr_used >> i & 1) != 0 && (lr & ICH_LR_HW) != 0 &&
+			    (lr & ICH_LR_STATE) != 0 && pintid >= VGIC_BANK_SIZE) {
+				good = good && pintid == (uint32_t)lr;
+				held[pintid / 32 - 1] |= 1U << pintid % 32;
+			}
+		}
+	}
+	for (unsigned int b = 0; b < VGIC_SPI_BANKS; b++) {
+		const struct vgic_bank *bank = &machine_domain.vgic.spi[b];
+
+		good = good && (held[b] & bank->hw_pending) == 0 &&
+		       machine_spis.active[b] == (held[b] | bank->hw_pending) &&
+		       machine_spis.enabled[b] == (bank->enabled & bank->assigned);
+	}
+	return good;
+}
+
 /* Act as CPU `n`, on which vCPU n runs. */
 static struct arch_vcpu *machine_on(unsigned int n)
 {
@@ -84,6 +205,7 @@ static struct arch_vcpu *machine_on(unsigned int n)
 
 static void machine_init(unsigned int spis)
 {
+	memset(&machine_spis, 0, sizeof(machine_spis));
 	memset(machine_cpu, 0, sizeof(machine_cpu));
 	memset(&machine_domain, 0xa5, sizeof(machine_domain));
 	memset(machine_vcpu, 0xa5, sizeof(machine_vcpu));

@@ -60,6 +60,9 @@ static void irq_one(uint32_t irq, struct arch_vcpu *v)
 		}
 		return;
 	default:
+		if (irq_assigned(irq)) {
+			return;
+		}
 		upcall_device_irq(irq);
 		break;
 	}

@@ -273,6 +273,28 @@ void gic_route_spi(uint32_t intid, uint64_t mpidr_aff)
 	}
 }
 
+void gic_route_spi_here(uint32_t intid)
+{
+	gic_route_spi(intid, own_affinity());
+}
+
+void gic_deactivate_spi(uint32_t intid)
+{
+	if (intid >= GIC_PRIVATE && intid < irq_limit) {
+		reg_write(gicd, GICD_ICACTIVER + intid / 32 * 4, 1U << intid % 32);
+		dsb(sy);
+	}
+}
+
+void gic_reset_spi(uint32_t intid)
+{
+	if (intid >= GIC_PRIVATE && intid < irq_limit) {
+		gic_disable_irq(intid);
+		reg_write(gicd, GICD_ICPENDR + intid / 32 * 4, 1U << intid % 32);
+		gic_deactivate_spi(intid);
+	}
+}
+
 void gic_set_edge(uint32_t intid, bool edge)
 {
 	uint32_t bit = 2U << intid % 16 * 2;

@@ -8,6 +8,7 @@
 #include "arch/arm64/include/asm/guest_dt.h"
 
 #include "arch/arm64/include/asm/guest_map.h"
+#include "dev/fdt_device.h"
 #include "dev/fdt_lib.h"
 #include "lib/fmt.h"
 
@@ -200,6 +201,175 @@ static void write_timer(struct dt *t)
 	node_end(t);
 }
 
+/* --- devices of the machine ----------------------------------------------- */
+
+/*
+ * Properties of an assigned device's node that say something of other nodes,
+ * or are written anew.
+ */
+static bool is_left_out(const char *name)
+{
+	static const char *const names[] = {
+		"phandle", "linux,phandle", "interrupt-parent", "interrupts", "interrupt-map",
+		"reg", "ranges", "dma-ranges", "msi-map", "msi-map-mask", "msi-parent",
+		"iommus", "iommu-map", "iommu-map-mask", "clocks", "clock-names",
+		"assigned-clocks", "assigned-clock-parents", "assigned-clock-rates", "dmas",
+		"dma-names", "resets", "reset-names", "phys", "phy-names", "phy-handle",
+		"power-domains", "power-domain-names", "interconnects", "operating-points-v2",
+		"memory-region", "nvmem-cells", "nvmem-cell-names", "thermal-sensors",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			return true;
+		}
+	}
+	/* pinctrl-0 ..., vdd-supply ..., reset-gpios ... */
+	name = strchr(name, '-');
+	while (name != NULL) {
+		if (strcmp(name, "-supply") == 0 || strcmp(name, "-gpios") == 0 ||
+		    strcmp(name, "-gpio") == 0) {
+			return true;
+		}
+		name = strchr(name + 1, '-');
+	}
+	return false;
+}
+
+static void copy_props(struct dt *t, const void *from, int node)
+{
+	int off;
+
+	fdt_for_each_property_offset(off, from, node) {
+		const char *name;
+		int len;
+		const void *val = fdt_getprop_by_offset(from, off, &name, &len);
+
+		if (val == NULL) {
+			t->err = -FDT_ERR_BADSTRUCTURE;
+		} else if (!is_left_out(name) && strncmp(name, "pinctrl-", 8) != 0) {
+			prop_bytes(t, name, val, (size_t)len);
+		}
+	}
+}
+
+/* A property that is written a piece at a time. */
+static uint8_t *prop_room(struct dt *t, const char *name, size_t len)
+{
+	void *room = NULL;
+
+	if (t->err == 0) {
+		t->err = fdt_property_placeholder(t->fdt, name, (int)len, &room);
+	}
+	return t->err == 0 ? room : NULL;
+}
+
+static void put_cells(uint8_t *p, const uint32_t *v, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		put_be32(p + i * 4, v[i]);
+	}
+}
+
+static void write_reg(struct dt *t, const void *from, int node)
+{
+	uint64_t base, size;
+	unsigned int n = 0;
+	uint8_t *p;
+
+	while (fdt_reg(from, node, n, &base, &size) == 0) {
+		n++;
+	}
+	p = prop_room(t, "reg", n * 16UL);
+	for (unsigned int i = 0; p != NULL && fdt_reg(from, node, i, &base, &size) == 0; i++) {
+		put_be64(p + i * 16UL, base);
+		put_be64(p + i * 16UL + 8, size);
+	}
+}
+
+static void write_irqs(struct dt *t, const void *from, int node, const struct fdt_gic *gic)
+{
+	uint32_t spec[FDT_IRQ_CELLS];
+	unsigned int n = 0;
+	uint8_t *p;
+
+	while (fdt_irq(from, node, gic, n, spec) == 0) {
+		n++;
+	}
+	if (n == 0) {
+		return;
+	}
+	p = prop_room(t, "interrupts", n * sizeof(spec));
+	for (unsigned int i = 0; p != NULL && fdt_irq(from, node, gic, i, spec) == 0; i++) {
+		put_cells(p + i * sizeof(spec), spec, FDT_IRQ_CELLS);
+	}
+}
+
+/* The guest's GIC has no #address-cells, so entries are shorter. */
+static void write_pci_irqs(struct dt *t, const void *from, int node, const struct fdt_gic *gic)
+{
+	size_t entry = FDT_PCI_CHILD_SIZE + 4 + FDT_IRQ_CELLS * 4;
+	uint32_t spec[FDT_IRQ_CELLS];
+	const uint8_t *child;
+	unsigned int n = 0;
+	uint8_t *p;
+
+	while (fdt_pci_irq(from, node, gic, n, &child, spec) == 0) {
+		n++;
+	}
+	if (n == 0) {
+		return;
+	}
+	p = prop_room(t, "interrupt-map", n * entry);
+	for (unsigned int i = 0; p != NULL && i < n; i++, p += entry) {
+		if (fdt_pci_irq(from, node, gic, i, &child, spec) == 0) {
+			memcpy(p, child, FDT_PCI_CHILD_SIZE);
+			put_be32(p + FDT_PCI_CHILD_SIZE, GIC_PHANDLE);
+			put_cells(p + FDT_PCI_CHILD_SIZE + 4, spec, FDT_IRQ_CELLS);
+		}
+	}
+}
+
+static void write_pci_windows(struct dt *t, const void *from, int node)
+{
+	const size_t entry = 7UL * 4;
+	struct fdt_pci_window w;
+	unsigned int n = 0;
+	uint8_t *p;
+
+	while (fdt_pci_window(from, node, n, &w) == 0) {
+		n++;
+	}
+	p = prop_room(t, "ranges", n * entry);
+	for (unsigned int i = 0; p != NULL && fdt_pci_window(from, node, i, &w) == 0; i++) {
+		put_be32(p + i * entry, w.kind);
+		put_be64(p + i * entry + 4, w.pci);
+		put_be64(p + i * entry + 12, w.cpu);
+		put_be64(p + i * entry + 20, w.size);
+	}
+}
+
+static void write_device(struct dt *t, const void *from, const struct fdt_device *d)
+{
+	const char *name = fdt_get_name(from, d->node, NULL);
+	struct fdt_gic gic;
+
+	if (name == NULL || fdt_gic_read(from, &gic) != 0) {
+		t->err = -FDT_ERR_BADSTRUCTURE;
+		return;
+	}
+	node_begin(t, name);
+	copy_props(t, from, d->node);
+	write_reg(t, from, d->node);
+	if (d->is_pci) {
+		write_pci_windows(t, from, d->node);
+		write_pci_irqs(t, from, d->node, &gic);
+	} else {
+		write_irqs(t, from, d->node, &gic);
+	}
+	node_end(t);
+}
+
 /* Linux wants exactly this node name and "xen,xen-" first in the list. */
 static void write_hypervisor(struct dt *t, const struct guest_dt_params *p)
 {
@@ -231,6 +401,9 @@ static void write_tree(struct dt *t, const struct guest_dt_params *p)
 	write_gic(t, p);
 	write_timer(t);
 	write_hypervisor(t, p);
+	for (unsigned int i = 0; i < p->device_count; i++) {
+		write_device(t, p->machine, &p->device[i]);
+	}
 	node_end(t);
 }
 

@@ -5,16 +5,19 @@
 #include <arch/boot.h>
 
 #include <arch/cpu.h>
+#include <arch/vcpu.h>
 #include <asm/guest_dt.h>
 #include <asm/guest_map.h>
 
-int arch_guest_tables(void *buf, size_t size, const struct arch_guest_boot *b)
+int arch_guest_tables(void *buf, size_t size, const struct arch_domain *d,
+		      const struct arch_guest_boot *b)
 {
+	size_t limit;
 	struct guest_dt_params p = {
 		.vcpu_count = b->vcpu_count,
-		.gicd_base = { GUEST_GICD_BASE },
-		.gicr_base = { GUEST_GICR_BASE },
-		.grant_base = { GUEST_GRANT_BASE },
+		.gicd_base = { d->vgic.gicd_base },
+		.gicr_base = { d->vgic.gicr_base },
+		.grant_base = arch_guest_map(d).grant_base,
 		.grant_size = GUEST_GRANT_SIZE,
 		.initrd_base = b->initrd_base,
 		.initrd_size = b->initrd_size,
@@ -23,6 +26,9 @@ int arch_guest_tables(void *buf, size_t size, const struct arch_guest_boot *b)
 		.kaslr_seed = b->kaslr_seed,
 		.rng_seed = b->rng_seed,
 		.rng_seed_size = b->rng_seed_size,
+		.machine = arch_boot_fdt(&limit),
+		.device = b->device,
+		.device_count = b->device_count,
 	};
 	int err;
 

@@ -148,6 +148,8 @@ void psci_call(struct arch_vcpu *v)
 		ret = RET_SUCCESS;
 		break;
 	case PSCI_CPU_OFF:
+		/* An SPI that waited for it may be routed to another vCPU. */
+		vgic_pull(v);
 		upcall_vcpu_off(v);
 		return;
 	case PSCI_CPU_ON:

@@ -138,6 +138,7 @@ static void handle_undefined(struct arch_vcpu *v, uint64_t esr)
 }
 
 #define ISS_S1PTW	(1U << 7)	/* the fault was on a walk of stage 1 */
+#define ISS_FSC_KIND	0x30U		/* 0: address size, translation, flag, permission */
 #define ISS_CM		(1U << 8)	/* a cache maintenance instruction */
 
 /*
@@ -203,6 +204,14 @@ static void handle_abort(struct arch_vcpu *v, uint64_t esr)
 	bool valid = (esr >> 24) & 1;		/* ISV: a simple load or store */
 
 	upcall_exit_count(v, EXIT_MMIO);
+	/*
+	 * Neither about the map nor ours to emulate: an access that a device's
+	 * registers don't take (not aligned, exclusive), or an external abort.
+	 */
+	if ((esr & ISS_FSC_KIND) != 0) {
+		inject_abort(v, instruction, far);
+		return;
+	}
 	if (!fault_gpa(esr, far, &gpa)) {
 		return;				/* try again */
 	}

@@ -51,6 +51,7 @@ int arch_domain_init(struct arch_domain *d, hpa_t root, unsigned int vcpu_count)
 	int err;
 
 	d->vcpu_count = vcpu_count;
+	d->areas = 0;
 	spin_lock(&vmid_lock);
 	d->vmid = (unsigned int)bitmap_find_clear(vmids, VMID_COUNT);
 	if (d->vmid < VMID_COUNT) {
@@ -274,19 +275,6 @@ void arch_vcpu_dump(struct arch_vcpu *v, void (*line)(const char *text))
 		(unsigned long long)v->x[30], (unsigned long long)v->sys.esr_el1,
 		(unsigned long long)v->sys.elr_el1, (unsigned long long)v->sys.far_el1);
 	line(buf);
-}
-
-const struct arch_guest_map *arch_guest_map(void)
-{
-	static const struct arch_guest_map map = {
-		.ram_base = { { GUEST_RAM0_BASE }, { GUEST_RAM1_BASE } },
-		.ram_size = { GUEST_RAM0_MAX, 0x10000000000ULL - GUEST_RAM1_BASE },
-		.grant_base = { GUEST_GRANT_BASE },
-		.console_page = { GUEST_CONSOLE_PAGE },
-		.xenstore_page = { GUEST_XENSTORE_PAGE },
-	};
-
-	return &map;
 }
 
 void arch_s2_flush(struct arch_domain *d, gfn_t gfn, uint64_t count)

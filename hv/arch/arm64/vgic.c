@@ -134,6 +134,8 @@ static void bank_init(struct vgic_bank *b, uint32_t enabled, uint32_t edge)
 	atomic_init(&b->group1, UINT32_MAX);
 	atomic_init(&b->in_lr, 0);
 	atomic_init(&b->drop_active, 0);
+	b->assigned = 0;
+	atomic_init(&b->hw_pending, 0);
 	for (unsigned int i = 0; i < VGIC_BANK_SIZE; i++) {
 		atomic_init(&b->prio[i], 0);
 	}
@@ -145,6 +147,7 @@ int vgic_domain_init(struct arch_domain *d, unsigned int spi_count)
 		return -EINVAL;
 	}
 	d->vgic.spi_count = spi_count;
+	vgic_domain_place(d, GUEST_GICD_BASE, GUEST_GICR_BASE);
 	atomic_init(&d->vgic.ctlr, 0);
 	atomic_init(&d->vgic.bad_accesses, 0);
 	for (unsigned int i = 0; i < VGIC_SPI_BANKS; i++) {
@@ -160,6 +163,24 @@ int vgic_domain_init(struct arch_domain *d, unsigned int spi_count)
 void vgic_domain_fini(struct arch_domain *d)
 {
 	d->vgic.spi_count = 0;
+}
+
+void vgic_domain_place(struct arch_domain *d, uint64_t gicd, uint64_t gicr)
+{
+	d->vgic.gicd_base = gicd;
+	d->vgic.gicr_base = gicr;
+}
+
+int vgic_spi_assign(struct arch_domain *d, unsigned int intid)
+{
+	unsigned int n = intid - VGIC_BANK_SIZE;
+
+	if (intid < VGIC_BANK_SIZE || n >= VGIC_SPI_MAX) {
+		return -EINVAL;
+	}
+	d->vgic.spi_count = MAX(d->vgic.spi_count, ALIGN_UP(n + 1, VGIC_BANK_SIZE));
+	d->vgic.spi[n / VGIC_BANK_SIZE].assigned |= bit_of(intid);
+	return 0;
 }
 
 void vgic_vcpu_init(struct arch_vcpu *v)
@@ -193,7 +214,8 @@ static void irq_recheck(struct arch_vcpu *v, unsigned int irq)
 	struct vgic_bank *b = bank_of(v, irq);
 	struct arch_vcpu *target = v;
 
-	if (((bits_get(&b->pending) | bits_get(&b->line)) & bit_of(irq)) == 0) {
+	if (((bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line)) &
+	     bit_of(irq)) == 0) {
 		return;
 	}
 	if (irq >= VGIC_BANK_SIZE) {
@@ -211,7 +233,7 @@ static void lr_ended(struct arch_vcpu *v, unsigned int i)
 	unsigned int irq = g->lr_irq[i];
 	struct vgic_bank *b = bank_of(v, irq);
 
-	if ((g->lr_hw & 1U << i) != 0) {
+	if ((g->lr_hw & 1U << i) != 0 && irq < VGIC_BANK_SIZE) {
 		g->hw &= ~bit_of(irq);
 	}
 	bits_clear(&b->active, bit_of(irq));
@@ -264,6 +286,31 @@ static void vgic_fold(struct arch_vcpu *v)
 	}
 }
 
+/* What list register i had pending waits again. */
+static void lr_relatch(struct arch_vcpu *v, unsigned int i)
+{
+	struct vgic_vcpu *g = &v->vgic;
+	unsigned int irq = g->lr_irq[i];
+
+	if ((g->lr_hw & 1U << i) != 0 && irq >= VGIC_BANK_SIZE) {
+		bits_set(&bank_of(v, irq)->hw_pending, bit_of(irq));
+	} else if ((g->lr_latched & 1U << i) != 0) {
+		bits_set(&bank_of(v, irq)->pending, bit_of(irq));
+	}
+}
+
+/* The machine's interrupt behind list register i may come again. */
+static void lr_deactivate(struct vgic_vcpu *g, unsigned int i)
+{
+	unsigned int irq = g->lr_irq[i];
+
+	if (irq >= VGIC_BANK_SIZE) {
+		gic_deactivate_spi(irq);
+	} else {
+		gic_set_active_ppi(g->hw_intid[irq], false);
+	}
+}
+
 /*
  * Take the pending state out of list register i, whose content is `lr`; what
  * is active stays.
@@ -274,13 +321,11 @@ static void lr_pull(struct arch_vcpu *v, unsigned int i, uint64_t lr)
 	unsigned int irq = g->lr_irq[i];
 	struct vgic_bank *b = bank_of(v, irq);
 
-	bool latched = (g->lr_latched & 1U << i) != 0;
-
+	if ((lr & ICH_LR_PENDING) != 0) {
+		lr_relatch(v, i);
+	}
 	g->lr_latched &= ~(1U << i);
 	if ((lr & ICH_LR_PENDING) != 0) {
-		if (latched) {
-			bits_set(&b->pending, bit_of(irq));
-		}
 		if ((lr & ICH_LR_ACTIVE) == 0) {
 			/* The guest may have ended it since it was noted. */
 			bits_clear(&b->active, bit_of(irq));
@@ -299,7 +344,7 @@ static void lr_pull(struct arch_vcpu *v, unsigned int i, uint64_t lr)
 		return;
 	}
 	if ((g->lr_hw & 1U << i) != 0) {
-		gic_set_active_ppi(g->hw_intid[irq], false);
+		lr_deactivate(g, i);
 	}
 	lr_set(i, 0);
 	lr_ended(v, i);
@@ -341,7 +386,8 @@ static uint32_t bank_deliverable(struct vgic_domain *d, struct vgic_bank *b)
 		groups |= ~group1;
 	}
 	return bits_get(&b->enabled) & groups &
-	       (bits_get(&b->pending) | (bits_get(&b->line) & ~bits_get(&b->edge)));
+	       (bits_get(&b->pending) | bits_get(&b->hw_pending) |
+		(bits_get(&b->line) & ~bits_get(&b->edge)));
 }
 
 static uint8_t irq_prio(struct vgic_bank *b, unsigned int irq)
@@ -400,6 +446,14 @@ static uint64_t lr_make(struct vgic_bank *b, unsigned int irq)
 	return lr;
 }
 
+/* The guest's end of what list register i holds is that of `pintid`, too. */
+static uint64_t lr_link(struct vgic_vcpu *g, unsigned int i, uint64_t lr, unsigned int pintid)
+{
+	g->lr_hw |= 1U << i;
+	g->lr_eoi &= ~(1U << i);
+	return (lr & ~ICH_LR_EOI) | ICH_LR_HW | (uint64_t)pintid << ICH_LR_PINTID_SHIFT;
+}
+
 /* Put `irq` into the free list register i. False if there was no need. */
 static bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 {
@@ -433,13 +487,12 @@ static bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 		return true;
 	}
 	lr |= ICH_LR_PENDING;
-	if ((bits_clear(&b->pending, bit) & bit) != 0) {
+	if ((bits_clear(&b->hw_pending, bit) & bit) != 0) {
+		lr = lr_link(g, i, lr, irq);
+	} else if ((bits_clear(&b->pending, bit) & bit) != 0) {
 		g->lr_latched |= mask;
 		if (is_hw) {
-			g->lr_hw |= mask;
-			g->lr_eoi &= ~mask;
-			lr &= ~ICH_LR_EOI;
-			lr |= ICH_LR_HW | (uint64_t)g->hw_intid[irq] << ICH_LR_PINTID_SHIFT;
+			lr = lr_link(g, i, lr, g->hw_intid[irq]);
 		}
 	} else if (!is_line) {
 		lr_free(v, i);
@@ -456,17 +509,18 @@ static void lr_merge(struct arch_vcpu *v, unsigned int i)
 	unsigned int irq = g->lr_irq[i];
 	struct vgic_bank *b = bank_of(v, irq);
 	uint32_t bit = bit_of(irq);
+	uint32_t hw_pending = bits_get(&b->hw_pending);
 	uint64_t lr;
 
-	if ((bank_deliverable(&v->domain->vgic, b) & bits_get(&b->pending) & bit) == 0 ||
-	    (g->lr_hw & 1U << i) != 0) {
+	if ((bank_deliverable(&v->domain->vgic, b) & (bits_get(&b->pending) | hw_pending) &
+	     bit) == 0 || (g->lr_hw & 1U << i) != 0) {
 		return;		/* a HW one can't be both: waits for the next exit */
 	}
 	lr = lr_get(i);
 	if ((lr & ICH_LR_ACTIVE) == 0) {
 		return;
 	}
-	if (irq < VGIC_BANK_SIZE && (g->hw & bit) != 0) {
+	if ((hw_pending & bit) != 0 || (irq < VGIC_BANK_SIZE && (g->hw & bit) != 0)) {
 		g->lr_eoi |= 1U << i;
 		lr |= ICH_LR_EOI;
 	} else {
@@ -624,11 +678,12 @@ void vgic_vcpu_reset(struct arch_vcpu *v)
 
 	for (uint32_t used = g->lr_used; used != 0; used &= used - 1) {
 		unsigned int i = bit_lowest(used);
-		unsigned int irq = g->lr_irq[i];
-		struct vgic_bank *b = bank_of(v, irq);
 
-		if ((g->lr[i] & ICH_LR_PENDING) != 0 && (g->lr_latched & 1U << i) != 0) {
-			bits_set(&b->pending, bit_of(irq));
+		if ((g->lr[i] & ICH_LR_PENDING) != 0) {
+			lr_relatch(v, i);
+		} else if ((g->lr_hw & 1U << i) != 0 && g->lr_irq[i] >= VGIC_BANK_SIZE &&
+			   (g->lr[i] & ICH_LR_ACTIVE) != 0) {
+			lr_deactivate(g, i);
 		}
 		lr_ended(v, i);
 	}
@@ -688,6 +743,21 @@ void vgic_inject_hw(struct arch_vcpu *v, unsigned int intid, unsigned int pintid
 	g->hw |= bit_of(intid);
 	bits_set(&g->bank.pending, bit_of(intid));
 	mark_dirty(v);
+}
+
+void vgic_inject_spi(struct arch_domain *d, unsigned int intid)
+{
+	unsigned int n = intid - VGIC_BANK_SIZE;
+	struct arch_vcpu *target;
+
+	if (intid < VGIC_BANK_SIZE || n >= d->vgic.spi_count) {
+		return;
+	}
+	bits_set(&d->vgic.spi[n / VGIC_BANK_SIZE].hw_pending, bit_of(intid));
+	target = vgic_spi_target(d, n);
+	if (target != NULL) {
+		vgic_notify(target, NULL);
+	}
 }
 
 void vgic_set_level(struct arch_vcpu *v, unsigned int intid, bool level)

@@ -13,6 +13,7 @@
 #include "kern/log.h"
 #include <arch/upcall.h>
 #include <arch/vcpu.h>
+#include <asm/gic.h>
 #include <asm/guest_map.h>
 #include <asm/vgic.h>
 
@@ -146,7 +147,8 @@ static uint32_t bits_reg_read(struct vgic_bank *b, unsigned int reg)
 		return bits_get(&b->enabled);
 	case GICD_ISPENDR:
 	case GICD_ICPENDR:
-		return bits_get(&b->pending) | (bits_get(&b->line) & ~bits_get(&b->edge));
+		return bits_get(&b->pending) | bits_get(&b->hw_pending) |
+		       (bits_get(&b->line) & ~bits_get(&b->edge));
 	default:
 		return bits_get(&b->active);
 	}
@@ -181,6 +183,50 @@ static void bits_reg_write(struct vgic_bank *b, unsigned int reg, uint32_t bits)
 	}
 }
 
+/*
+ * The machine's interrupt is on when the guest's is. Two vCPUs may change it at
+ * once: who comes second finds the last state; a third would be a game.
+ */
+static void machine_enable(struct vgic_bank *b, unsigned int intid)
+{
+	uint32_t bit = 1U << intid % VGIC_BANK_SIZE;
+
+	for (unsigned int n = 0; n < 2; n++) {
+		bool on = (bits_get(&b->enabled) & bit) != 0;
+
+		if (on) {
+			gic_route_spi_here(intid);
+			gic_enable_irq(intid);
+		} else {
+			gic_disable_irq(intid);
+		}
+		if (on == ((bits_get(&b->enabled) & bit) != 0)) {
+			return;
+		}
+	}
+}
+
+/* What a write to a bit of register `reg` means for the machine's SPIs. */
+static void machine_follow(struct vgic_bank *b, unsigned int base, unsigned int reg,
+			   uint32_t bits)
+{
+	uint32_t taken = 0;
+
+	if (reg == GICD_ICPENDR) {
+		taken = atomic_fetch_and_explicit(&b->hw_pending, ~bits, memory_order_acq_rel);
+	}
+	for (; bits != 0; bits &= bits - 1) {
+		unsigned int n = bit_lowest(bits);
+
+		if (reg == GICD_ISENABLER || reg == GICD_ICENABLER) {
+			machine_enable(b, base + n);
+		} else if ((taken >> n & 1) != 0) {
+			/* If its line is still up it comes again. */
+			gic_deactivate_spi(base + n);
+		}
+	}
+}
+
 /* GICD_IGROUPR to GICD_ICACTIVER and their GICR twins. */
 static void access_bits(const struct vgic_access *a)
 {
@@ -196,6 +242,7 @@ static void access_bits(const struct vgic_access *a)
 		*a->value = bits_reg_read(b, reg);
 	} else {
 		bits_reg_write(b, reg, (uint32_t)*a->value);
+		machine_follow(b, n * VGIC_BANK_SIZE, reg, (uint32_t)*a->value & b->assigned);
 		access_changed(a, n, reg == GICD_IGROUPR ? UINT32_MAX : (uint32_t)*a->value);
 	}
 }
@@ -422,11 +469,12 @@ bool vgic_mmio(struct arch_vcpu *v, uint64_t gpa, unsigned int size, bool write,
 	       uint64_t *value)
 {
 	struct vgic_access a = { .v = v, .size = size, .write = write, .value = value };
-	uint64_t in_gicr = gpa - GUEST_GICR_BASE;
+	uint64_t in_gicd = gpa - v->domain->vgic.gicd_base;
+	uint64_t in_gicr = gpa - v->domain->vgic.gicr_base;
 	bool sgi_frame = false;
 
-	if (gpa - GUEST_GICD_BASE < GUEST_GICD_SIZE) {
-		a.offset = (unsigned int)(gpa - GUEST_GICD_BASE);
+	if (in_gicd < GUEST_GICD_SIZE) {
+		a.offset = (unsigned int)in_gicd;
 	} else if (in_gicr < v->domain->vcpu_count * GUEST_GICR_STRIDE) {
 		a.owner = upcall_vcpu(v->domain, (unsigned int)(in_gicr / GUEST_GICR_STRIDE));
 		if (a.owner == NULL) {

@@ -22,14 +22,32 @@ const struct boot_info *arch_boot_info(void)
 	return &info;
 }
 
+static const void *machine_fdt;
+static size_t machine_fdt_size;
+static void *machine_registers;
+
+void host_machine_fdt(const void *fdt, size_t size)
+{
+	machine_fdt = fdt;
+	machine_fdt_size = size;
+}
+
+void host_machine_registers(void *registers)
+{
+	machine_registers = registers;
+}
+
 const void *arch_boot_fdt(size_t *limit)
 {
-	*limit = 0;
-	return NULL;
+	*limit = machine_fdt_size;
+	return machine_fdt;
 }
 
 void *arch_map_device(hpa_t pa, uint64_t size)
 {
+	if (machine_registers != NULL) {
+		return machine_registers;
+	}
 	host_fatal("the host port has no device at 0x%llx (%llu bytes)",
 		   (unsigned long long)pa.v, (unsigned long long)size);
 }
@@ -44,10 +62,12 @@ void arch_enter(void)
 	host_fatal("guests of the host port are entered by tests");
 }
 
-int arch_guest_tables(void *buf, size_t size, const struct arch_guest_boot *b)
+int arch_guest_tables(void *buf, size_t size, const struct arch_domain *d,
+		      const struct arch_guest_boot *b)
 {
 	struct host_guest_tables t = { .magic = HOST_GUEST_TABLES_MAGIC, .boot = *b };
 
+	(void)d;
 	if (size < sizeof(t)) {
 		return -ENOSPC;
 	}

@@ -22,6 +22,7 @@
 _Thread_local struct cpu *host_this_cpu;
 
 void (*host_relax_hook)(void);
+bool host_words_lost;
 enum host_end host_ended;
 HOST_KEEP jmp_buf host_end_jump;
 

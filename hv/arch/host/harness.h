@@ -165,6 +165,20 @@ struct host_guest_tables {
 	char bootargs[2048];
 };
 
+/* Interrupts of the machine that a domain may be given. */
+#define HOST_IRQS	288U
+struct host_irq {
+	struct arch_domain *owner;	/* NULL: nobody's, off */
+	bool edge;
+};
+extern struct host_irq host_irq[HOST_IRQS];
+
+/* The machine's device tree from now on; NULL: there is none. */
+void host_machine_fdt(const void *fdt, size_t size);
+
+/* What arch_map_device() gives for any address from now on. */
+void host_machine_registers(void *registers);
+
 /* True once for each time the upcall was raised and not taken yet. */
 bool host_take_upcall(struct vcpu *v);
 

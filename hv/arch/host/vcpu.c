@@ -17,6 +17,7 @@
 #include <arch/vcpu.h>
 
 struct host_s2_stats host_s2_stats;
+struct host_irq host_irq[HOST_IRQS];
 
 static void tlb_clear(struct arch_domain *d)
 {
@@ -211,15 +212,61 @@ void arch_vcpu_dump(struct arch_vcpu *v, void (*line)(const char *text))
 	line(text);
 }
 
-const struct arch_guest_map *arch_guest_map(void)
+#define AREAS_BASE	0x38000000ULL
+#define AREAS_SIZE	MIB(32)		/* grant table, then pages */
+
+const struct arch_guest_ram *arch_guest_ram(void)
 {
-	static const struct arch_guest_map map = {
-		.ram_base = { { 0x40000000 }, { 0x200000000 } },
-		.ram_size = { GIB(3), GIB(64) },
-		.grant_base = { 0x38000000 },
-		.console_page = { 0x39000000 },
-		.xenstore_page = { 0x39001000 },
+	static const struct arch_guest_ram ram = {
+		.base = { { 0x40000000 }, { 0x200000000 } },
+		.size = { GIB(3), GIB(64) },
 	};
 
-	return &map;
+	return &ram;
+}
+
+struct arch_guest_map arch_guest_map(const struct arch_domain *d)
+{
+	uint64_t base = d->areas != 0 ? d->areas : AREAS_BASE;
+
+	return (struct arch_guest_map){
+		.grant_base = { base },
+		.console_page = { base + MIB(16) },
+		.xenstore_page = { base + MIB(16) + PAGE_SIZE },
+	};
+}
+
+int arch_guest_place(struct arch_domain *d, bool (*is_free)(void *ctx, gpa_t base, uint64_t size),
+		     void *ctx)
+{
+	for (uint64_t base = AREAS_BASE; base < GIB(4); base += AREAS_SIZE) {
+		if (is_free(ctx, GPA(base), AREAS_SIZE)) {
+			d->areas = base;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+int arch_irq_assign(struct arch_domain *d, unsigned int irq, bool edge)
+{
+	if (irq >= HOST_IRQS) {
+		return -EINVAL;
+	}
+	if (host_irq[irq].owner != NULL && host_irq[irq].owner != d) {
+		host_fatal("interrupt %u is assigned twice", irq);
+	}
+	host_irq[irq] = (struct host_irq){ .owner = d, .edge = edge };
+	return 0;
+}
+
+void arch_irq_revoke(struct arch_domain *d, unsigned int irq)
+{
+	if (irq >= HOST_IRQS) {
+		return;
+	}
+	if (host_irq[irq].owner != NULL && host_irq[irq].owner != d) {
+		host_fatal("interrupt %u is revoked from who hasn't got it", irq);
+	}
+	host_irq[irq].owner = NULL;
 }

@@ -4,7 +4,12 @@
  */
 #include "guest.h"
 
+#define IRQS		288U
+
+uint64_t gicd_base, gicr_base;
+
 static irq_handler *handlers[CPU_MAX][32];
+static irq_handler *shared[IRQS];
 
 void guest_irq(struct guest_regs *regs);
 
@@ -37,8 +42,28 @@ void gic_cpu_init(void)
 	isb();
 }
 
+static void spi_set(unsigned int intid, irq_handler *handler)
+{
+	uint64_t word = GICD_BASE + intid / 32 * 4;
+
+	shared[intid] = handler;
+	barrier();
+	if (handler == NULL) {
+		write32(word + 0x180, 1U << intid % 32);
+		return;
+	}
+	write32(word + 0x80, read32(word + 0x80) | 1U << intid % 32);	/* group 1 */
+	write8(GICD_BASE + 0x400 + intid, 0xa0);
+	write64(GICD_BASE + 0x6000 + intid * 8, cpu_id());		/* router */
+	write32(word + 0x100, 1U << intid % 32);
+}
+
 void irq_set(unsigned int intid, irq_handler *handler)
 {
+	if (intid >= 32) {
+		spi_set(intid, handler);
+		return;
+	}
 	handlers[cpu_id()][intid] = handler;
 	barrier();
 	write32(GICR_SGI(cpu_id()) + (handler != NULL ? 0x100 : 0x180), 1U << intid);
@@ -54,6 +79,8 @@ void guest_irq(struct guest_regs *regs)
 	}
 	if (intid < 32 && handlers[cpu_id()][intid] != NULL) {
 		handlers[cpu_id()][intid](intid);
+	} else if (intid >= 32 && intid < IRQS && shared[intid] != NULL) {
+		shared[intid](intid);
 	} else {
 		fail("interrupt %u on CPU %u", intid, cpu_id());
 	}

@@ -253,6 +253,49 @@ const char *guest_arg(const char *key)
 	return NULL;
 }
 
+uint32_t get_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+uint64_t get_be64(const uint8_t *p)
+{
+	return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
+}
+
+/* Tokens of the structure block (Devicetree Specification 5.4.1). */
+const uint8_t *guest_prop(const char *node, const char *name, size_t *len)
+{
+	const uint8_t *dtb = (const uint8_t *)guest_dtb;
+	const uint8_t *p = dtb + get_be32(dtb + 8);
+	const char *strings = guest_dtb + get_be32(dtb + 12);
+	bool inside = false;
+
+	for (;;) {
+		uint32_t token = get_be32(p);
+
+		p += 4;
+		if (token == 1) {			/* node begins */
+			inside = memcmp(p, node, strlen(node)) == 0;
+			p += (strlen((const char *)p) + 4) & ~3UL;
+		} else if (token == 3) {		/* property */
+			size_t size = get_be32(p);
+
+			if (inside && strcmp(strings + get_be32(p + 4), name) == 0) {
+				if (len != NULL) {
+					*len = size;
+				}
+				return p + 8;
+			}
+			p += 8 + ((size + 3) & ~3UL);
+		} else if (token == 2) {		/* node ends */
+			inside = false;
+		} else if (token != 4) {
+			return NULL;
+		}
+	}
+}
+
 /* --- exceptions ------------------------------------------------------------ */
 
 static void die(const char *what, const struct guest_regs *regs)
@@ -377,8 +420,12 @@ void guest_start(uint64_t dtb)
 {
 	unsigned int passed = 0;
 	unsigned int bad = 0;
+	const uint8_t *gic;
 
 	guest_dtb = (const char *)dtb;
+	gic = guest_prop("interrupt-controller@", "reg", NULL);
+	gicd_base = get_be64(gic);
+	gicr_base = get_be64(gic + 16);
 	gic_init();
 	for (const struct guest_case *c = guest_cases; c->name != NULL; c++) {
 		if (!case_chosen(c->name)) {

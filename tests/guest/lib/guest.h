@@ -50,6 +50,18 @@ void check_eq(int line, const char *what, int64_t is, int64_t want);
 /* The rest of the word in the kernel command line after "KEY=", or NULL. */
 const char *guest_arg(const char *key);
 
+/*
+ * The bytes of a property in the device tree, of the first node whose name
+ * begins with `node`; NULL: none. Numbers there are big-endian.
+ */
+const uint8_t *guest_prop(const char *node, const char *name, size_t *len);
+uint32_t get_be32(const uint8_t *p);
+uint64_t get_be64(const uint8_t *p);
+
+/* Level 1 of the translation tables: entry n is GiB n. */
+extern uint64_t mmu_level1[512];
+#define MMU_DEVICE(gib)	((uint64_t)(gib) << 30 | 0x60000000000405UL)
+
 void *memset(void *p, int c, size_t n);
 void *memcpy(void *dst, const void *src, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
@@ -168,8 +180,10 @@ bool cpu_wait_off(unsigned int id);
 
 #define IRQ_TIMER	27U
 #define IRQ_EVENT	31U
-#define GICD_BASE	0x03001000UL
-#define GICR_BASE	0x03020000UL
+/* From the device tree: a guest with devices has them elsewhere. */
+extern uint64_t gicd_base, gicr_base;
+#define GICD_BASE	gicd_base
+#define GICR_BASE	gicr_base
 #define GICR_STRIDE	0x20000UL
 #define GICR_SGI(cpu)	(GICR_BASE + (cpu) * GICR_STRIDE + 0x10000)
 
@@ -178,7 +192,7 @@ typedef void irq_handler(unsigned int intid);
 /* Distributor and own CPU; then each other CPU for itself. */
 void gic_init(void);
 void gic_cpu_init(void);
-/* SGI or PPI of the own CPU. A NULL handler disables it. */
+/* SGI or PPI of the own CPU, or an SPI. A NULL handler disables it. */
 void irq_set(unsigned int intid, irq_handler *handler);
 void sgi_send(unsigned int cpu, unsigned int sgi);
 void sgi_send_others(unsigned int sgi);

@@ -147,6 +147,18 @@ static inline unsigned int model_ack(void)
 	return (uint32_t)ich->lr[i];
 }
 
+/* The distributor's part: an SPI is inactive. */
+void model_end_spi(unsigned int intid);
+
+static inline void model_end_hw(unsigned int pintid)
+{
+	if (pintid < 32) {
+		ich->ppi_active &= ~(1U << pintid);
+	} else {
+		model_end_spi(pintid);
+	}
+}
+
 /* ICC_EOIR1_EL1 with EOImode 0. False if no list register had it active. */
 static inline bool model_eoi(unsigned int intid)
 {
@@ -157,8 +169,8 @@ static inline bool model_eoi(unsigned int intid)
 		if ((uint32_t)ich->lr[i] == intid && (ich->lr[i] & ICH_LR_ACTIVE) != 0) {
 			ich->lr[i] &= ~ICH_LR_ACTIVE;
 			if ((ich->lr[i] & ICH_LR_HW) != 0) {
-				ich->ppi_active &=
-					~(1U << (ich->lr[i] >> ICH_LR_PINTID_SHIFT & 0x1f));
+				model_end_hw((unsigned int)(ich->lr[i] >> ICH_LR_PINTID_SHIFT &
+							    0x3ff));
 			}
 			return true;
 		}

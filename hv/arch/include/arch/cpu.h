@@ -7,6 +7,10 @@
  *   void arch_relax(void)	a hint in every spin loop (must let another CPU
  *				run where CPUs share an emulator thread)
  *   void arch_prefetch(const void *)
+ *   bool arch_word_try(_Atomic uint64_t *word, uint64_t *seen, uint64_t new)
+ *				one attempt at a compare and exchange, sequentially
+ *				consistent; also fails for no reason, and has no
+ *				loop in it: a guest may write the word
  *   void *hpa_to_va(hpa_t), hpa_t va_to_hpa(const void *)
  *				RAM through the hypervisor's own map of it
  *

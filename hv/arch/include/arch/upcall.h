@@ -56,6 +56,12 @@ bool upcall_fault_is_transient(struct arch_vcpu *v, gpa_t gpa, bool write, bool 
 /* Count and log it; the port then injects an abort. */
 void upcall_fault(struct arch_vcpu *v, gpa_t gpa, uint64_t pc);
 
+/*
+ * Wait until no other CPU is changing the domain's map of memory. Locks below
+ * LOCK_P2M may be held.
+ */
+void upcall_map_settle(struct arch_vcpu *v);
+
 /* vCPU `id` of the domain, or NULL. */
 struct arch_vcpu *upcall_vcpu(struct arch_domain *d, unsigned int id);
 

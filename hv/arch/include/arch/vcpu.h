@@ -60,17 +60,43 @@ MUST_CHECK int arch_guest_va(struct arch_vcpu *v, uint64_t va, bool write,
 /* Print the vCPU's registers through `line`. */
 void arch_vcpu_dump(struct arch_vcpu *v, void (*line)(const char *text));
 
-/*
- * Where the guest's fixed areas are, for the domain builder.
- */
+/* Where guests have RAM, unless they have it where the machine has it. */
+struct arch_guest_ram {
+	gpa_t base[2];		/* banks, in order of use */
+	uint64_t size[2];	/* most bytes in each */
+};
+
+const struct arch_guest_ram *arch_guest_ram(void);
+
+/* Where the guest's fixed areas are. */
 struct arch_guest_map {
-	gpa_t ram_base[2];	/* banks, in order of use */
-	uint64_t ram_size[2];	/* most bytes in each */
 	gpa_t grant_base;	/* grant-table region */
 	gpa_t console_page;
 	gpa_t xenstore_page;
 };
 
-const struct arch_guest_map *arch_guest_map(void);
+struct arch_guest_map arch_guest_map(const struct arch_domain *d);
+
+/*
+ * Of a guest that has its RAM at the machine's addresses, or its devices: put
+ * the fixed areas (its interrupt controller too) where `is_free` says that
+ * nothing else is. Before the first use of the map. 0 or -ENOSPC.
+ */
+MUST_CHECK int arch_guest_place(struct arch_domain *d,
+				bool (*is_free)(void *ctx, gpa_t base, uint64_t size), void *ctx);
+
+/*
+ * Give the guest the machine's shared interrupt `irq`, under the same number;
+ * the guest turns it on and off, and its end of the interrupt is the machine's.
+ * The domain has not started. -EINVAL: the guest's controller hasn't as many.
+ */
+MUST_CHECK int arch_irq_assign(struct arch_domain *d, unsigned int irq, bool edge);
+
+/*
+ * Take it back: it is off, and nothing of it reaches the domain after the
+ * next quiescence. No vCPU of the domain runs any more. One that it was not
+ * given, after arch_irq_assign() failed, is left alone.
+ */
+void arch_irq_revoke(struct arch_domain *d, unsigned int irq);
 
 #endif

@@ -8,6 +8,8 @@
 #ifndef ASM_CPU_H
 #define ASM_CPU_H
 
+#include <stdatomic.h>
+
 #include "lib/types.h"
 
 struct cpu;
@@ -45,6 +47,12 @@ static inline void arch_relax(void)
 static inline void arch_prefetch(const void *p)
 {
 	__builtin_prefetch(p);
+}
+
+static inline bool arch_word_try(_Atomic uint64_t *word, uint64_t *seen, uint64_t new)
+{
+	/* Weak: a single pair of exclusive load and store. */
+	return atomic_compare_exchange_weak(word, seen, new);
 }
 
 static inline void *hpa_to_va(hpa_t pa)

@@ -66,6 +66,12 @@ void gic_set_active_ppi(uint32_t intid, bool active);
 /* SPIs; the interrupt is disabled while its trigger changes. */
 void gic_route_spi(uint32_t intid, uint64_t mpidr_aff);
 void gic_set_edge(uint32_t intid, bool edge);
+void gic_route_spi_here(uint32_t intid);	/* to the calling CPU */
+
+/* End an SPI that is active, whatever CPU took it. */
+void gic_deactivate_spi(uint32_t intid);
+/* Off, not pending, not active. */
+void gic_reset_spi(uint32_t intid);
 
 /* INTIDs that the distributor has: 32 .. 1020, a limit and not a count. */
 unsigned int gic_irq_limit(void);

@@ -9,10 +9,12 @@
 
 #include "lib/types.h"
 
-#define GUEST_DT_RAM_MAX	2
+struct fdt_device;
 
-/* Enough for 8 vCPUs and a command line of 2 KiB. */
-#define GUEST_DT_SIZE		8192
+#define GUEST_DT_RAM_MAX	4
+
+/* Enough for 8 vCPUs, a command line of 2 KiB, and a PCI host of the machine. */
+#define GUEST_DT_SIZE		16384
 
 struct guest_dt_ram {
 	gpa_t base;
@@ -34,11 +36,16 @@ struct guest_dt_params {
 	uint64_t kaslr_seed;
 	const void *rng_seed;		/* credited by the guest as entropy */
 	size_t rng_seed_size;		/* 0: none */
+	const void *machine;		/* the machine's tree, where devices are */
+	const struct fdt_device *device;
+	unsigned int device_count;
 };
 
 /*
  * Write the tree (guest-visible hardware: RAM, CPUs with PSCI over HVC,
- * GICv3, generic timer, hypervisor node) into buf[0..size). 0, -ENOSPC, or
+ * GICv3, generic timer, hypervisor node, and copies of assigned devices' nodes
+ * with all that is told of other nodes left out or made the guest's) into
+ * buf[0..size). 0, -ENOSPC, or
  * -EINVAL (parameters out of range). The tree's own header tells its length.
  * Sources: Linux, Documentation/devicetree/bindings: arm/xen.txt, arm,gic-v3,
  * arch_timer, psci, arm/cpus.

@@ -19,8 +19,21 @@
 
 /* Pages that the hypervisor shares with the guest; not listed as RAM. */
 #define GUEST_MAGIC_BASE	0x39000000ULL
-#define GUEST_CONSOLE_PAGE	(GUEST_MAGIC_BASE + 0 * PAGE_SIZE)
-#define GUEST_XENSTORE_PAGE	(GUEST_MAGIC_BASE + 1 * PAGE_SIZE)
+#define GUEST_MAGIC_SIZE	(2 * PAGE_SIZE)
+#define GUEST_CONSOLE_PAGE	(0 * PAGE_SIZE)		/* from the base */
+#define GUEST_XENSTORE_PAGE	(1 * PAGE_SIZE)
+
+/*
+ * The same areas in one block, for a guest that has something of the machine
+ * in one of the usual places. It may begin at any multiple of its size.
+ */
+#define GUEST_AREAS_SIZE	0x04000000ULL
+#define GUEST_AREAS_GICD	0x00000000ULL
+#define GUEST_AREAS_GICR	0x00020000ULL
+#define GUEST_AREAS_MAGIC	0x01000000ULL
+#define GUEST_AREAS_GRANT	0x02000000ULL
+
+#define GUEST_GPA_LIMIT		0x10000000000ULL	/* asm/s2.h */
 
 #define GUEST_RAM0_BASE		0x40000000ULL
 #define GUEST_RAM0_MAX		0xc0000000ULL	/* 3 GiB */

@@ -40,6 +40,12 @@ NORETURN void stack_switch(uint64_t sp, void (*fn)(void));
 /* Take an SError that is pending for this CPU; false if there is none. */
 bool serror_take(void);
 
+/*
+ * An interrupt that was taken and is a guest's: it is passed on, and the guest
+ * ends it. False if it is nobody's.
+ */
+bool irq_assigned(uint32_t intid);
+
 /* Handle interrupts that are pending now; `v` is loaded or NULL. */
 void irq_handle(struct arch_vcpu *v);
 

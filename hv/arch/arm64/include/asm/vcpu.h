@@ -48,6 +48,7 @@ struct arch_domain {
 	uint64_t cntvoff;		/* counter value at the guest's time 0 */
 	unsigned int vmid;		/* 0: none */
 	unsigned int vcpu_count;
+	uint64_t areas;			/* base of its fixed areas; 0: the usual places */
 	struct vgic_domain vgic;
 	/*
 	 * The vCPU, plus one, that ran last on each CPU: two vCPUs of a domain

@@ -50,6 +50,13 @@ struct vgic_bank {
 	_Atomic uint32_t group1;
 	_Atomic uint32_t in_lr;
 	_Atomic uint32_t drop_active;	/* the holder is to end it */
+	/*
+	 * SPIs of the machine, under the same number: given to the domain
+	 * (constant while it runs), and taken, so that the machine's is active
+	 * until the guest ends it, but not (yet) in a list register.
+	 */
+	uint32_t assigned;
+	_Atomic uint32_t hw_pending;
 	_Atomic uint8_t prio[VGIC_BANK_SIZE];
 };
 
@@ -82,6 +89,7 @@ struct vgic_vcpu {
 
 struct vgic_domain {
 	unsigned int spi_count;		/* multiple of 32; constant */
+	uint64_t gicd_base, gicr_base;	/* guest addresses; constant */
 	_Atomic uint32_t ctlr;		/* GICD_CTLR_GRP0 and _GRP1 */
 	_Atomic uint64_t bad_accesses;	/* no such register or size */
 	struct vgic_bank spi[VGIC_SPI_BANKS];
@@ -98,6 +106,16 @@ void vgic_cpu_init(void);
  */
 MUST_CHECK int vgic_domain_init(struct arch_domain *d, unsigned int spi_count);
 void vgic_domain_fini(struct arch_domain *d);
+
+/* The frames' addresses, if not those of asm/guest_map.h. Not running. */
+void vgic_domain_place(struct arch_domain *d, uint64_t gicd, uint64_t gicr);
+
+/*
+ * SPI `intid` is the machine's of the same number: the guest's enable bit is
+ * the machine's, and so is its end of the interrupt. Not running. -EINVAL if
+ * there can't be as many.
+ */
+MUST_CHECK int vgic_spi_assign(struct arch_domain *d, unsigned int intid);
 
 /* v->domain and v->id are set. All interrupts disabled but SGIs. */
 void vgic_vcpu_init(struct arch_vcpu *v);
@@ -132,6 +150,12 @@ void vgic_inject(struct arch_vcpu *v, unsigned int intid);
  * it. While the vCPU is off the CPU the physical one is made inactive.
  */
 void vgic_inject_hw(struct arch_vcpu *v, unsigned int intid, unsigned int pintid);
+
+/*
+ * The same for an assigned SPI, active in the machine with its priority
+ * dropped. It stays active while the target is off the CPU. Any CPU.
+ */
+void vgic_inject_spi(struct arch_domain *d, unsigned int intid);
 
 /*
  * Set the input of a level interrupt. A raised line is pending as long as it

@@ -8,6 +8,8 @@
 #ifndef ASM_CPU_H
 #define ASM_CPU_H
 
+#include <stdatomic.h>
+
 #include "lib/types.h"
 
 #define HOST_RAM_BASE	0x40000000ULL
@@ -37,6 +39,14 @@ static inline void arch_relax(void)
 static inline void arch_prefetch(const void *p)
 {
 	__builtin_prefetch(p);
+}
+
+/* While set, a guest is faster at every attempt to change a word. */
+extern bool host_words_lost;
+
+static inline bool arch_word_try(_Atomic uint64_t *word, uint64_t *seen, uint64_t new)
+{
+	return !host_words_lost && atomic_compare_exchange_weak(word, seen, new);
 }
 
 static inline void *hpa_to_va(hpa_t pa)

@@ -20,6 +20,7 @@ struct host_tlb_entry {
 
 struct arch_domain {
 	hpa_t root;
+	uint64_t areas;		/* where its fixed areas are; 0: the usual place */
 	unsigned int vcpu_count;
 	bool active;		/* between init and fini */
 	struct host_tlb_entry tlb[HOST_TLB_SIZE];

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver domain's only program. What its parts offer each other.
+ *
+ * Errors are told on the console at once; a function that can fail returns
+ * false then.
+ */
+#ifndef DD_H
+#define DD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PATH_LEN	512
+#define NAME_LEN	64
+
+/* One line on the console: "uplink: TEXT". */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* file.c: small files of proc and sysfs */
+
+/* The text without the newline at its end; false if there is none. */
+bool file_text(const char *path, char *text, size_t size);
+/* The number in a file, or `otherwise`. */
+uint64_t file_number(const char *path, uint64_t otherwise);
+bool file_write(const char *path, const char *text);
+/* The word KEY=... of the kernel's command line; false if it isn't there. */
+bool cmdline_word(const char *key, char *value, size_t size);
+
+/* module.c */
+
+/*
+ * Load the modules of every device on a bus, by their modaliases. False if
+ * there was nothing to load that wasn't loaded before.
+ */
+bool modules_for_bus(const char *bus);
+/* Load one by its name, with what it needs. */
+bool module_load(const char *name);
+/* Give the memory of the files back; nothing can be loaded after it. */
+void modules_forget(void);
+
+/* link.c: network interfaces */
+
+struct nic {
+	char name[NAME_LEN];	/* of the interface */
+	char device[NAME_LEN];	/* "0000:00:01.0" */
+	char driver[NAME_LEN];
+	unsigned int vif;	/* of a netfront: its number */
+};
+
+#define NICS_MAX 8
+
+/* Network cards in the order of their addresses. How many. */
+unsigned int nics_find(struct nic *nics, unsigned int max);
+/* netfronts in the order of their numbers. */
+unsigned int vifs_find(struct nic *vifs, unsigned int max);
+/* Set MTU and promiscuous mode, and bring it up. */
+bool link_up(const char *name, unsigned int mtu);
+/* Whatever comes in at `from` goes out at `to`, unchanged. */
+bool link_redirect(const char *from, const char *to);
+/* No frames larger than the sender made them, but as GRO does it. */
+void link_no_lro(const char *name);
+
+/* store.c: XenStore */
+
+/* False: this isn't a Xen guest, or there is no device to talk through. */
+bool store_open(void);
+/* Relative paths are below the domain's own. */
+bool store_read(const char *path, char *value, size_t size);
+bool store_write(const char *path, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif
