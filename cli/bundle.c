@@ -16,6 +16,7 @@
 
 #include "cpio.h"
 #include "describe.h"
+#include "mgmt/mgmt.h"
 #include "nodecfg.h"
 #include "util.h"
 #include "verbs.h"
@@ -47,6 +48,8 @@ struct maker {
 struct check {
 	const char *path;	/* the bundle's */
 	unsigned int errors;
+	char *node_name;	/* NULL: it has no management */
+	bool keyed;
 };
 
 static void print_line(void *ctx, enum vmdesc_severity severity,
@@ -67,12 +70,19 @@ static void read_vms(const struct bundle *b, struct vmdesc_set *set,
 		     struct check *check)
 {
 	struct vmdesc_diag diag = { .line = print_line, .ctx = check };
+	struct mgmt_config node = { .given = false };
 
 	set->count = 0;
 	set->capacity = VM_LIMIT;
 	set->vms = xalloc(VM_LIMIT * sizeof(*set->vms));
+	set->other_compatible = "mv,management";
+	set->other = mgmt_config_read;
+	set->other_ctx = &node;
 	vmdesc_add_bundle(set, b, &diag);
 	vmdesc_check_all(set, &diag);
+	check->node_name = node.given && !node.failed ? xstrdup(node.name) : NULL;
+	check->keyed = node.has_key;
+	explicit_bzero(&node, sizeof(node));
 }
 
 static void print_size(size_t size)
@@ -151,9 +161,14 @@ static int list(const char *path)
 		return EXIT_FAILED;
 	}
 	read_vms(&b, &set, &check);
+	if (check.node_name != NULL) {
+		printf("node %s, %s key\n", check.node_name,
+		       check.keyed ? "with a" : "without a");
+	}
 	for (unsigned int i = 0; i < set.count; i++) {
 		print_vm(&set.vms[i]);
 	}
+	free(check.node_name);
 	free(set.vms);
 	filemap_close(&map);
 	return check.errors == 0 ? EXIT_OK : EXIT_FAILED;
@@ -339,6 +354,7 @@ static int write_bundle(const struct maker *m, const struct cpio *c,
 		return EXIT_FAILED;
 	}
 	read_vms(&b, &set, &check);
+	free(check.node_name);
 	free(set.vms);
 	if (check.errors != 0 && !no_check) {
 		return EXIT_FAILED;

@@ -45,6 +45,38 @@ static uint64_t number(const struct field *f, const void *record)
 	}
 }
 
+static unsigned int vlan_count(const struct field *f, const uint8_t *p)
+{
+	unsigned int count = (unsigned int)(p[0] << 8 | p[1]);
+
+	return count < f->extra ? count : f->extra;
+}
+
+static unsigned int vlan(const uint8_t *p, unsigned int index)
+{
+	return (unsigned int)(p[2 + 2 * index] << 8 | p[3 + 2 * index]);
+}
+
+static void vlans_cell(const struct field *f, const uint8_t *p, char *buf)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (unsigned int i = 0; i < vlan_count(f, p); i++) {
+		at += (size_t)snprintf(buf + at, CELL_MAX - at, "%s%u",
+				       i == 0 ? "" : ":", vlan(p, i));
+	}
+}
+
+static void vlans_json(struct json *j, const struct field *f, const uint8_t *p)
+{
+	json_open(j, f->key, '[');
+	for (unsigned int i = 0; i < vlan_count(f, p); i++) {
+		json_u64(j, NULL, vlan(p, i));
+	}
+	json_close(j, ']');
+}
+
 /* Fields that aren't numbers. False: it is one. */
 static bool text_cell(const struct field *f, const uint8_t *p, char *buf)
 {
@@ -63,6 +95,9 @@ static bool text_cell(const struct field *f, const uint8_t *p, char *buf)
 		return true;
 	case FIELD_UUID:
 		format_uuid(buf, p);
+		return true;
+	case FIELD_VLANS:
+		vlans_cell(f, p, buf);
 		return true;
 	default:
 		return false;
@@ -238,6 +273,10 @@ static void json_field(struct json *j, const struct field *f,
 	char buf[CELL_MAX];
 	uint64_t v;
 
+	if (f->kind == FIELD_VLANS) {
+		vlans_json(j, f, p);
+		return;
+	}
 	if (text_cell(f, p, buf)) {
 		if (f->kind == FIELD_HEX && strcmp(buf, NONE) == 0) {
 			json_null(j, f->key);

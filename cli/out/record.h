@@ -28,6 +28,7 @@ enum field_kind {
 	FIELD_CPUS,		/* u64, a mask of CPUs; 0 is "any" */
 	FIELD_CPU,		/* u8; 255 is "-", in JSON null */
 	FIELD_AGE,		/* u32; all ones are "static", in JSON null */
+	FIELD_VLANS,		/* u16 count and up to `extra` u16; a JSON array */
 };
 
 struct field {

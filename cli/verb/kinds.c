@@ -126,6 +126,7 @@ static const struct field vif_fields[] = {
 	FIELD(mv_vif, mac, "mac", "MAC", FIELD_MAC),
 	FIELD(mv_vif, mtu, "mtu", "MTU", FIELD_U32),
 	FIELD(mv_vif, vlan, "vlan", "VLAN", FIELD_U16),
+	FIELD(mv_vif, trunk_count, "trunk", NULL, FIELD_VLANS, .extra = MV_TRUNK_MAX),
 	FIELD(mv_vif, queues, "queues", "Queues", FIELD_U16),
 	FIELD(mv_vif, flags, "connected", "Connected", FIELD_FLAG, .extra = MV_VIF_CONNECTED),
 	FIELD(mv_vif, flags, "uplink", "Uplink", FIELD_FLAG, .extra = MV_VIF_UPLINK),

@@ -19,7 +19,8 @@
 static void fill(struct mv_vif *out, const struct vm_vif_config *v)
 {
 	uint32_t flags = (v->has_mac ? MV_VIF_HAS_MAC : 0) |
-			 (v->spoof_check ? 0 : MV_VIF_NO_SPOOF_CHECK);
+			 (v->spoof_check ? 0 : MV_VIF_NO_SPOOF_CHECK) |
+			 (v->uplink ? MV_VIF_UPLINK : 0);
 
 	memset(out, 0, sizeof(*out));
 	out->devid = mv_put32(MV_VIF_ANY);

@@ -194,6 +194,22 @@ def test_mem_set(web):
     assert "out of range" in web.mvctl("mem-set", "web", "1g", status=1)
 
 
+def test_network(web):
+    before = web.json("network-list", "web")["vifs"]
+    text = web.mvctl("network-attach", "web", "mac=00:16:3e:00:00:07,vlan=9,queues=1")
+    assert "mac 00:16:3e:00:00:07" in text
+    web.mvctl("network-attach", "web")
+    vifs = web.json("network-list", "web")["vifs"]
+    assert len(vifs) == len(before) + 2
+    new = [v for v in vifs if v["mac"] == "00:16:3e:00:00:07"][0]
+    assert (new["vlan"], new["queues"], new["mtu"]) == (9, 1, 1500)
+    assert str(new["devid"]) in web.mvctl("network-list", "web")
+    assert "mac" in web.mvctl("network-attach", "web", "mac=zz", status=1)
+    assert "exists" in web.mvctl("network-attach", "web", "mac=00:16:3e:00:00:07", status=1)
+    assert "has no vif" in web.mvctl("network-detach", "web", "00:16:3e:00:00:08", status=1)
+    assert "not found" in web.mvctl("network-detach", "web", "7", status=1)
+
+
 # --- consoles, events, top ----------------------------------------------------------
 
 def test_console_history(web):
