@@ -25,6 +25,7 @@ enum lock_rank {
 	LOCK_NET_TX,		/* a vif queue, frames from the guest */
 	LOCK_NET_FDB,
 	LOCK_NET_RX,		/* a vif queue, frames to the guest */
+	LOCK_NET_CAPTURE,	/* a capture's ring */
 	LOCK_CONSOLE,		/* a PV console's rings */
 	LOCK_EVTCHN,		/* all event channels' bindings */
 	LOCK_GRANT,		/* a domain's grant table */

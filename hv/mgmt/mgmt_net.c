@@ -4,8 +4,10 @@
  */
 #include "lib/string.h"
 #include "mgmt/server.h"
+#include "net/capture.h"
 #include "net/net.h"
 #include "net/switch.h"
+#include <arch/cpu.h>
 
 static uint64_t drops(const struct net_port *p)
 {
@@ -92,7 +94,72 @@ static enum mv_status fdb_list(struct mgmt_call *c)
 	return MV_OK;
 }
 
+/* --- captures ---------------------------------------------------------------------- */
+
+static void fill_capture(struct mv_capture *e, const struct capture_info *i)
+{
+	uint64_t unix_s = mgmt_wallclock != NULL ? mgmt_wallclock() : 0;
+
+	e->capture = mv_put32(i->id);
+	e->port = mv_put32(i->port);
+	e->snap = mv_put32(i->snap);
+	e->ring_kib = mv_put32(i->ring_kib);
+	e->frames = mv_put64(i->frames);
+	e->lost = mv_put64(i->lost);
+	e->wallclock_ns = mv_put64(unix_s != 0 ? unix_s * 1000000000U - arch_now() : 0);
+}
+
+static enum mv_status capture_start_verb(struct mgmt_call *c)
+{
+	const struct mv_capture_start *r = (const void *)c->body;
+	struct capture_info i;
+	int err;
+
+	if (mv_get32(r->flags) != 0) {
+		return mgmt_refuse(c, MV_UNSUPPORTED, "unknown flags");
+	}
+	err = capture_start(mv_get32(r->port), mv_get32(r->snap), mv_get32(r->ring_kib), &i);
+	if (err == -ENOSPC) {
+		return mgmt_refuse(c, MV_NO_SPACE, "there are %u captures already", CAPTURE_MAX);
+	}
+	if (err != 0) {
+		return mgmt_refuse_err(c, err, "the port can't be captured");
+	}
+	fill_capture(mgmt_out(c, sizeof(struct mv_capture)), &i);
+	return MV_OK;
+}
+
+static enum mv_status capture_stop_verb(struct mgmt_call *c)
+{
+	const struct mv_capture_stop *r = (const void *)c->body;
+	uint32_t id = mv_get32(r->capture);
+
+	return capture_stop(id) == 0 ? MV_OK : mgmt_refuse(c, MV_NOT_FOUND, "no capture %u", id);
+}
+
+static enum mv_status capture_list(struct mgmt_call *c)
+{
+	uint32_t at, arg;
+	struct mv_list *l = mgmt_list_begin(c, &at, &arg);
+	struct capture_info i;
+
+	/* All fit into one packet. */
+	for (unsigned int n = 0; n < CAPTURE_MAX; n++) {
+		if (capture_at(n, &i)) {
+			fill_capture(mgmt_list_add(c, l, sizeof(struct mv_capture)), &i);
+		}
+	}
+	return MV_OK;
+}
+
+static_assert(CAPTURE_MAX == MV_CAPTURE_MAX && NET_FRAME_MAX == MV_CAPTURE_SNAP_MAX, "mv/proto.h");
+static_assert(sizeof(struct mv_list) + CAPTURE_MAX * sizeof(struct mv_capture) < MV_BODY_MAX,
+	      "one packet");
+
 const struct mgmt_verb mgmt_net_verbs[] = {
+	{ MV_CAPTURE_START, true, sizeof(struct mv_capture_start), capture_start_verb },
+	{ MV_CAPTURE_STOP, true, sizeof(struct mv_capture_stop), capture_stop_verb },
+	{ MV_CAPTURE_LIST, false, sizeof(struct mv_cursor), capture_list },
 	{ MV_PORT_LIST, false, sizeof(struct mv_cursor), port_list },
 	{ MV_FDB_LIST, false, sizeof(struct mv_cursor), fdb_list },
 	{ .fn = NULL },

@@ -19,6 +19,7 @@
 #include "mgmt/mgmt_port.h"
 #include "mgmt/opening.h"
 #include "mgmt/stream.h"
+#include "net/capture.h"
 #include "vm/store.h"
 #include "vm/vm.h"
 
@@ -382,6 +383,7 @@ static void timed(void)
 	bool any = session_expire();
 
 	any |= store_expire();
+	any |= capture_expire();
 	if (any) {
 		next = MIN(next, arch_now() + TICK_NS);
 	}
@@ -463,6 +465,13 @@ void mgmt_stop(void)
 	for (unsigned int i = 0; i < SESSION_MAX; i++) {
 		if (session_at(i) != NULL) {
 			session_end(session_at(i));
+		}
+	}
+	for (unsigned int i = 0; i < CAPTURE_MAX; i++) {
+		struct capture_info c;
+
+		if (capture_at(i, &c)) {
+			(void)!capture_stop(c.id);
 		}
 	}
 	event_stop();

@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mgmt/event.h"
 #include "mgmt/server.h"
+#include "net/capture.h"
 #include "vm/console.h"
 #include "vm/vm.h"
 
@@ -50,6 +51,11 @@ static int look(struct look *l, void *buf, size_t room)
 	case MV_STREAM_EVENTS:
 		l->size = event_read_at(&l->offset, buf, room, &l->oldest, &l->end);
 		return 0;
+	case MV_STREAM_CAPTURE:
+		/* To look at its end is no use of it. */
+		return buf == NULL ? capture_end(l->object, &l->end) :
+		       capture_read_at(l->object, &l->offset, buf, room, &l->size, &l->oldest,
+				       &l->end);
 	default:
 		return -ENOENT;
 	}

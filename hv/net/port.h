@@ -81,6 +81,7 @@ struct net_counts {
 
 struct net_port;
 struct net_batch;
+struct capture;
 
 enum net_verdict {
 	NET_SENT,
@@ -122,6 +123,7 @@ struct net_port {
 	char name[24];		/* "vif3.0" */
 	const struct net_port_ops *ops;
 	uint64_t mac;
+	_Atomic(struct capture *) capture;	/* net/capture.h; NULL: none */
 	struct net_port_config config;
 	unsigned int mac_count;	/* learned; LOCK_NET_FDB */
 	unsigned int mac_limit;

@@ -9,6 +9,7 @@
 #include "kern/random.h"
 #include "lib/bytes.h"
 #include "mem/heap.h"
+#include "net/capture.h"
 #include "net/eth.h"
 #include "net/vlan.h"
 
@@ -44,6 +45,7 @@ int switch_attach(struct net_port *p)
 void switch_detach(struct net_port *p)
 {
 	port_remove(p);
+	capture_port_gone(p);
 	fdb_remove_port(fdb, p);
 }
 
@@ -101,10 +103,22 @@ static NOINLINE enum net_verdict deliver_tagged(struct net_batch *b, struct net_
 	return p->ops->deliver(p, b, &tagged, may_wait);
 }
 
-static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
-				bool may_wait)
+/* The frame went its way, or was dropped there: copy it if the port is captured. */
+static inline enum net_verdict captured(struct net_port *p, const struct net_frame *f,
+					bool to_guest, enum net_verdict v)
 {
-	b->deliveries++;
+	/* Acquire: pairs with the release in capture_start(). */
+	struct capture *c = atomic_load_explicit(&p->capture, memory_order_acquire);
+
+	if (unlikely(c != NULL) && v != NET_WAIT) {
+		capture_frame(c, f, to_guest);
+	}
+	return v;
+}
+
+static enum net_verdict egress(struct net_batch *b, struct net_port *p, struct net_frame *f,
+			       bool may_wait)
+{
 	switch (vlan_egress(p, f->vlan)) {
 	case VLAN_UNTAGGED:
 		return p->ops->deliver(p, b, f, may_wait);
@@ -113,6 +127,13 @@ static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct 
 	default:
 		return drop(b, NET_DROP_VLAN);
 	}
+}
+
+static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
+				bool may_wait)
+{
+	b->deliveries++;
+	return captured(p, f, true, egress(b, p, f, may_wait));
 }
 
 /*
@@ -208,7 +229,7 @@ static NOINLINE enum net_verdict input_mgmt(struct net_batch *b, struct net_fram
 	return takes_mgmt(out) ? deliver(b, out, f, false) : drop(b, NET_DROP_MGMT);
 }
 
-enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
+static enum net_verdict input(struct net_batch *b, struct net_frame *f)
 {
 	struct net_port *in = b->in;
 	uint64_t dst;
@@ -251,4 +272,9 @@ enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 		return drop(b, NET_DROP_UPLINK);
 	}
 	return deliver(b, out, f, !in->config.uplink && !out->config.uplink);
+}
+
+enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
+{
+	return captured(b->in, f, false, input(b, f));
 }

@@ -47,8 +47,12 @@ static inline bool mc_chance(unsigned int percent)
 	return unit_random_below(&mc_random, 100) < percent;
 }
 
+/* Other frames than the protocol's go by. (A tag may be before it.) */
 static inline void mc_put(const struct mc_frame *f)
 {
+	if (f->bytes[12] != 0x88 && f->bytes[12] != 0x81) {
+		return;
+	}
 	if (mc_out.head - mc_out.tail == MC_QUEUE) {
 		mc_lost++;
 		return;

@@ -262,6 +262,128 @@ static void test_log(void **state)
 	(void)state;
 }
 
+/* A guest's frame on the captured port "wire", from it or to it. */
+static void pass_frame(struct net_port *from, struct net_cache *cache, const uint8_t *dst,
+		       const uint8_t *src, size_t len, uint8_t fill)
+{
+	uint8_t f[MC_FRAME];
+
+	memset(f, fill, sizeof(f));
+	memcpy(f, dst, 6);
+	memcpy(f + 6, src, 6);
+	(void)mc_inject_at(from, cache, f, len);
+}
+
+static enum net_verdict swallow(struct net_port *p, struct net_batch *b, struct net_frame *f,
+				bool may_wait)
+{
+	return NET_SENT;
+}
+
+/* Read all records of a capture; returns how many. */
+static unsigned int read_records(struct mc *c, uint32_t capture, uint64_t *offset,
+				 struct mv_capture_record *last)
+{
+	const struct mv_stream_data *d = (const void *)c->body;
+	unsigned int n = 0;
+	uint64_t at, start;
+	static uint8_t text[MIB(1)];
+	size_t have = 0;
+
+	start = *offset;
+	do {
+		struct mv_stream_read r = {
+			.kind = MV_STREAM_CAPTURE, .parts = 1, .object = mv_put32(capture),
+			.offset = mv_put64(*offset),
+		};
+
+		assert_int_equal(mc_call(c, MV_STREAM_READ, &r, sizeof(r)), MV_OK);
+		if (have == 0) {
+			start = mv_get64(d->offset);
+		}
+		memcpy(text + have, c->body + sizeof(*d), mv_get32(d->size));
+		have += mv_get32(d->size);
+		*offset = mv_get64(d->offset) + mv_get32(d->size);
+	} while (mv_get32(d->size) > 0);
+	for (at = start; at < *offset; n++) {
+		memcpy(last, text + (at - start), sizeof(*last));
+		assert_int_equal(mv_get32(last->size) % 8, 0);
+		assert_true(mv_get32(last->captured) <= mv_get32(last->length));
+		at += mv_get32(last->size);
+	}
+	assert_int_equal(at, *offset);
+	return n;
+}
+
+static void test_capture(void **state)
+{
+	static const struct net_port_ops ops = { .deliver = swallow, .flush = mc_flush };
+	struct net_port_config pc = { .mac = { 2, 0, 0, 0, 5, 5 }, .spoof_check = true };
+	struct mv_capture_start start = { .port = mv_put32(2), .ring_kib = mv_put32(8) };
+	struct mv_capture_stop stop;
+	struct mv_capture_record last;
+	struct mc c = mc_client(1);
+	const struct mv_capture *info = (const void *)c.body;
+	struct net_cache cache = { 0 };
+	uint8_t wire_mac[6] = { 2, 0, 0, 0, 1, 9 };
+	struct net_port guest;
+	size_t objects = heap_object_count();
+	uint64_t offset = 0;
+	uint32_t id;
+
+	assert_int_equal(port_init(&guest, "guest", &pc, &ops), 0);
+	assert_int_equal(switch_attach(&guest), 0);
+	assert_true(mc_open(&c));
+	assert_int_equal(mc_call(&c, MV_CAPTURE_START, &start, sizeof(start)), MV_OK);
+	id = mv_get32(info->capture);
+	assert_int_equal(mv_get32(info->snap), 128);
+	assert_int_equal(mc_call(&c, MV_CAPTURE_START, &start, sizeof(start)), MV_BUSY);
+	pass_frame(&guest, &cache, wire_mac, pc.mac, 1000, 'a');
+	pass_frame(&mc_port, &mc_cache, pc.mac, wire_mac, 60, 'b');
+	/* Refused, but seen. */
+	pass_frame(&guest, &cache, wire_mac, wire_mac, 77, 'c');
+	assert_int_equal(read_records(&c, id, &offset, &last), 3);
+	assert_int_equal(mv_get32(last.length), 77);
+	assert_int_equal(mv_get32(last.flags), 0);
+	pass_frame(&mc_port, &mc_cache, pc.mac, wire_mac, 1500, 'd');
+	assert_int_equal(read_records(&c, id, &offset, &last), 1);
+	assert_int_equal(mv_get32(last.length), 1500);
+	assert_int_equal(mv_get32(last.captured), 128);
+	assert_int_equal(mv_get32(last.flags), MV_CAPTURE_TO_GUEST);
+	/* Many more than fit: the oldest go, whole ones, and are counted. */
+	for (unsigned int i = 0; i < 1000; i++) {
+		pass_frame(&guest, &cache, wire_mac, pc.mac, 60 + i, 'e');
+	}
+	assert_int_equal(mc_list(&c, MV_CAPTURE_LIST, 0, 0), MV_OK);
+	info = (const void *)(c.body + sizeof(struct mv_list));
+	assert_int_equal(mv_get64(info->frames), 1004);
+	assert_true(mv_get64(info->lost) > 900);
+	assert_int_equal(read_records(&c, id, &offset, &last), 1000 - mv_get64(info->lost));
+	assert_int_equal(mv_get32(last.length), 1059);
+	/* The port goes: what is there can still be read; later it ends. */
+	switch_detach(&guest);
+	offset = 0;
+	assert_true(read_records(&c, id, &offset, &last) > 40);
+	host_advance(30000 * MC_MS);
+	assert_int_equal(mc_call(&c, MV_PING, "x", 1), MV_OK);
+	host_advance(35000 * MC_MS);
+	stop.capture = mv_put32(id);
+	assert_int_equal(mc_call(&c, MV_CAPTURE_STOP, &stop, sizeof(stop)), MV_NOT_FOUND);
+	start.port = mv_put32(0);
+	start.snap = mv_put32(65535);
+	assert_int_equal(mc_call(&c, MV_CAPTURE_START, &start, sizeof(start)), MV_INVALID);
+	start.snap = mv_put32(1514);
+	assert_int_equal(mc_call(&c, MV_CAPTURE_START, &start, sizeof(start)), MV_OK);
+	stop.capture = mv_put32(mv_get32(((const struct mv_capture *)(void *)c.body)->capture));
+	assert_int_equal(mc_call(&c, MV_CAPTURE_STOP, &stop, sizeof(stop)), MV_OK);
+	start.port = mv_put32(99);
+	assert_int_equal(mc_call(&c, MV_CAPTURE_START, &start, sizeof(start)), MV_NOT_FOUND);
+	assert_int_equal(mc_call(&c, MV_CLOSE, NULL, 0), MV_OK);
+	host_run();
+	assert_int_equal(heap_object_count(), objects);
+	(void)state;
+}
+
 /* Everything arrives in the end, and what changes something is done once. */
 static void test_bad_wire(void **state)
 {
@@ -430,7 +552,7 @@ int main(void)
 		T(test_session_is_of_its_mac), T(test_session_limits), T(test_node_info),
 		T(test_unknown_verb), T(test_counters), T(test_ports_and_fdb), T(test_log),
 		T(test_bad_wire), T(test_guests_stay_out), T(test_allowed_macs), T(test_vlan),
-		T(test_flood), T(test_malformed),
+		T(test_flood), T(test_malformed), T(test_capture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
