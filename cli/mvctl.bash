@@ -55,7 +55,7 @@ _mvctl_options() {
 	dmesg) echo "-f --follow --help $common" ;;
 	events) echo "-f -n --follow --new --count --help $common" ;;
 	discover) echo "-w --wait --help $common" ;;
-	capture) echo "-w -c -s -r --write --count --snap --ring --help $common" ;;
+	capture) echo "-w -c -s -r --write --count --snap --ring --own --help $common" ;;
 	*) echo "--help $common" ;;
 	esac
 }

@@ -261,7 +261,8 @@ const struct verb verbs[] = {
 		"  -w, --write FILE    write there, not to standard output\n"
 		"  -c, --count COUNT   end after this many frames\n"
 		"  -s, --snap BYTES    of each frame (default 128)\n"
-		"  -r, --ring KIB      the node keeps this much (default 256)\n",
+		"  -r, --ring KIB      the node keeps this much (default 256)\n"
+		"      --own           also the frames of this very conversation\n",
 		verb_capture, true,
 	},
 	{

@@ -25,7 +25,8 @@ static int unix_send(struct transport *t, const void *frame, size_t len)
 	struct sockaddr_un to;
 	int err = unix_address(&to, t->peer);
 
-	return err != 0 ? err : unix_send_to(t->fd, frame, len, &to, sizeof(to));
+	return err != 0 ? err : 
+		unix_send_to(t->fd, frame, len, &to, sizeof(to), true);
 }
 
 static int open_hub(struct transport *t, const char *path)

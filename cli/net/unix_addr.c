@@ -5,7 +5,6 @@
 #include "net/unix_addr.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,9 +56,9 @@ int unix_bind(int fd, const char *path)
 }
 
 int unix_send_to(int fd, const void *data, size_t len,
-		 const struct sockaddr_un *to, socklen_t to_len)
+		 const struct sockaddr_un *to, socklen_t to_len, bool patient)
 {
-	for (unsigned int i = 0; i < FULL_TRIES; i++) {
+	for (unsigned int i = 0; i < (patient ? FULL_TRIES : 1); i++) {
 		if (sendto(fd, data, len, MSG_DONTWAIT,
 			   (const struct sockaddr *)to, to_len) >= 0) {
 			return 0;
@@ -67,7 +66,9 @@ int unix_send_to(int fd, const void *data, size_t len,
 		if (errno != EAGAIN && errno != ENOBUFS) {
 			return -errno;
 		}
-		usleep(FULL_WAIT_US);
+		if (patient) {
+			usleep(FULL_WAIT_US);
+		}
 	}
 	return -EAGAIN;
 }

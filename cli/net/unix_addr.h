@@ -5,6 +5,7 @@
 #ifndef CLI_NET_UNIX_ADDR_H
 #define CLI_NET_UNIX_ADDR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,10 +20,11 @@ int unix_address(struct sockaddr_un *a, const char *path);
 int unix_bind(int fd, const char *path);
 
 /*
- * Send a datagram; a full queue of the reader is waited for, but not for
- * longer than some milliseconds. 0, or -errno.
+ * Send a datagram; a full queue of the reader is waited for some
+ * milliseconds at most, and not at all unless `patient`. 0, or -errno
+ * (-EAGAIN: it is full).
  */
 int unix_send_to(int fd, const void *data, size_t len,
-		 const struct sockaddr_un *to, socklen_t to_len);
+		 const struct sockaddr_un *to, socklen_t to_len, bool patient);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,13 +12,15 @@
 #include "client/call.h"
 #include "client/list.h"
 #include "client/records.h"
-#include "globals.h"
 #include "lib/parse.h"
+#include "net/frame.h"
 #include "out/pcapng.h"
 #include "stop.h"
 #include "verb/follow.h"
 #include "verb/target.h"
 #include "verbs.h"
+
+#define BREATHE_US	20000
 
 struct capture {
 	struct session *s;
@@ -26,8 +29,21 @@ struct capture {
 	uint64_t left;		/* frames to write */
 	uint64_t written;
 	uint64_t newest_ns;
+	bool own;		/* write our own frames, too */
+	int broken;		/* errno of a write that failed */
 	struct records records;
 };
+
+/* Part of this very conversation, which would never end. */
+static bool is_own(const struct capture *x, const uint8_t *data, size_t len)
+{
+	const uint8_t *mac = x->s->wire->mac;
+	struct frame_header h;
+
+	return frame_header_read(data, len, &h) != 0 &&
+	       h.type == MV_ETHERTYPE &&
+	       (memcmp(h.to, mac, 6) == 0 || memcmp(h.from, mac, 6) == 0);
+}
 
 static void write_frame(void *ctx, const struct mv_capture_record *r,
 			const uint8_t *data)
@@ -41,7 +57,7 @@ static void write_frame(void *ctx, const struct mv_capture_record *r,
 		.inbound = (mv_get32(r->flags) & MV_CAPTURE_TO_GUEST) != 0,
 	};
 
-	if (x->left == 0) {
+	if (x->left == 0 || (!x->own && is_own(x, data, f.captured))) {
 		return;
 	}
 	x->left--;
@@ -60,6 +76,38 @@ static void take(void *ctx, const uint8_t *data, size_t len)
 	records_add(&x->records, data, len, write_frame, x);
 }
 
+/* Whoever reads our pipe may go away while there is nothing to write. */
+static bool is_unread(const struct capture *x)
+{
+	struct pollfd p = { .fd = fileno(x->to), .events = 0 };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR) != 0;
+}
+
+static bool goes_on(const struct capture *x)
+{
+	return x->left > 0 && !stop_wanted() && x->broken == 0 &&
+	       !is_unread(x);
+}
+
+/*
+ * Read once. Each answer is captured, too, if we are behind that port: then
+ * there is always more, and it isn't worth hurrying.
+ */
+static int read_some(struct capture *x, struct stream *st, size_t *count)
+{
+	uint64_t before = x->written;
+	int err = stream_read(st, MV_READ_PARTS, take, x, count);
+
+	if (fflush(x->to) != 0) {
+		x->broken = errno;
+	}
+	if (x->written == before) {
+		usleep(BREATHE_US);
+	}
+	return err;
+}
+
 /* 0, an enum mv_status or SESSION_*. */
 static int run(struct capture *x)
 {
@@ -67,7 +115,7 @@ static int run(struct capture *x)
 	int err = 0;
 
 	stream_init(&st, x->s, MV_STREAM_CAPTURE, mv_get32(x->c.capture), 0);
-	while (err == 0 && x->left > 0 && !stop_wanted() && !ferror(x->to)) {
+	while (err == 0 && goes_on(x)) {
 		size_t count = 0;
 
 		err = stream_watch(&st, true);
@@ -75,10 +123,9 @@ static int run(struct capture *x)
 			follow_wait(&st, -1);
 		}
 		do {
-			err = err == 0 ? stream_read(&st, MV_READ_PARTS, take, x,
-						     &count) : err;
-		} while (err == 0 && count > 0 && x->left > 0);
-		fflush(x->to);
+			err = err == 0 ? read_some(x, &st, &count) : err;
+		} while (err == 0 && count > 0 && stream_behind(&st) &&
+			 goes_on(x));
 	}
 	return err;
 }
@@ -123,11 +170,6 @@ static int capture(struct capture *x, const struct mv_capture_start *start,
 	if (err == 0) {
 		err = session_ask(x->s, MV_CAPTURE_STOP, &stop, sizeof(stop),
 				  NULL, 0);
-	}
-	/* Whoever reads our pipe may go away; that's an end like another. */
-	if (fflush(x->to) != 0 && errno != EPIPE) {
-		tell_error("capture", 0, "%s", strerror(errno));
-		return EXIT_FAILED;
 	}
 	fprintf(stderr, "%llu frames, %llu lost\n",
 		(unsigned long long)x->written, (unsigned long long)lost);
@@ -174,10 +216,11 @@ static int open_output(struct capture *x, const char *path)
 				   "use -w FILE or a pipe");
 			return EXIT_USAGE;
 		}
-		x->to = stdout;
-		return 0;
+		path = "standard output";
+		x->to = fdopen(dup(STDOUT_FILENO), "w");
+	} else {
+		x->to = fopen(path, "we");
 	}
-	x->to = fopen(path, "we");
 	if (x->to == NULL) {
 		tell_error(path, 0, "%s", strerror(errno));
 		return EXIT_FAILED;
@@ -204,8 +247,12 @@ static int capture_port(struct capture *x, struct mv_capture_start *start,
 		}
 		target_close(&t);
 	}
-	if (x->to != stdout && fclose(x->to) != 0 && status == 0) {
-		tell_error(path, 0, "%s", strerror(errno));
+	if (fclose(x->to) != 0 && x->broken == 0) {
+		x->broken = errno;
+	}
+	/* Whoever reads our pipe may go away; that's an end like another. */
+	if (x->broken != 0 && x->broken != EPIPE && status == 0) {
+		tell_error("capture", 0, "%s", strerror(x->broken));
 		status = EXIT_FAILED;
 	}
 	return status;
@@ -218,6 +265,7 @@ int verb_capture(const struct verb *verb, int argc, char **argv)
 		{ "count", required_argument, NULL, 'c' },
 		{ "snap", required_argument, NULL, 's' },
 		{ "ring", required_argument, NULL, 'r' },
+		{ "own", no_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct capture x = { .left = UINT64_MAX };
@@ -229,8 +277,9 @@ int verb_capture(const struct verb *verb, int argc, char **argv)
 	memset(&start, 0, sizeof(start));
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "w:c:s:r:", options, NULL)) != -1) {
-		if (c == 'w') {
-			path = optarg;
+		if (c == 'w' || c == 'o') {
+			path = c == 'w' ? optarg : path;
+			x.own = x.own || c == 'o';
 			continue;
 		}
 		if (c == '?' || parse_u64(optarg, strlen(optarg), c == 's' ?

@@ -5,7 +5,7 @@
  * go) and everybody who sent a frame and still reads.
  *
  * Invariants: at most MEMBERS_MAX members; a frame is never sent back to the
- * member that it came from.
+ * member that it came from; one that doesn't read delays the others once.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,6 +31,7 @@ struct member {
 	struct sockaddr_un address;
 	socklen_t len;
 	bool named;		/* on the command line: never forgotten */
+	bool full;		/* it doesn't read: not waited for any more */
 	uint64_t heard_ms;
 };
 
@@ -86,8 +87,10 @@ static void forward(struct hub *h, const void *frame, size_t len,
 		struct member *m = &h->member[i];
 
 		int err = m == from ? 0 :
-			unix_send_to(h->fd, frame, len, &m->address, m->len);
+			unix_send_to(h->fd, frame, len, &m->address, m->len,
+				     !m->full);
 
+		m->full = err == -EAGAIN;
 		if (err != 0 && err != -EAGAIN && !m->named) {
 			/* The last member takes its place, maybe `from`. */
 			if (from == &h->member[h->count - 1]) {

@@ -358,13 +358,15 @@ function mv.dissector(buffer, pinfo, root)
 	info:set(kinds[kind] or string.format("kind %u", kind))
 	show(tree, buffer(0, 16):range(), { { "version", 1 }, { "kind", 1 },
 		{ "length", 2 }, { "session", 4 }, { "counter", 8 } })
-	if length < 16 or length > buffer:len() or buffer(0, 1):uint() ~= 1 then
+	if length < 16 or length > buffer:reported_len() or
+	   buffer(0, 1):uint() ~= 1 then
 		tree:add_proto_expert_info(bad_length)
 		return buffer:len()
 	end
-	if length == 16 then return length end
+	if whole == 16 then return length end
 
-	local range = buffer(16, length - 16)
+	-- Of a frame that was captured in part there is less.
+	local range = buffer(16, whole - 16)
 	local payload = payloads[kind]
 
 	if kind == 4 and range:len() >= 112 then note_opened(range) end
@@ -373,8 +375,10 @@ function mv.dissector(buffer, pinfo, root)
 		info:append(" sealed")
 	elseif payload == nil then
 		tree:add(f.body, range)
-	elseif range:len() < payload[1] then
+	elseif length - 16 < payload[1] then
 		tree:add_proto_expert_info(bad_length)
+	elseif range:len() < payload[1] then
+		tree:add(f.body, range)
 	else
 		payload[2](tree, range, info)
 	end
