@@ -11,6 +11,7 @@
 
 #include "kern/log.h"
 #include "kern/random.h"
+#include "kern/sched.h"
 #include "kern/timer.h"
 #include "kern/work.h"
 #include "lib/string.h"
@@ -25,6 +26,14 @@
 
 #define TICK_NS		1000000000ULL	/* look for what is idle */
 #define WATCH_NS	20000000ULL	/* look whether watched streams grew */
+/*
+ * While all CPUs are busy the server takes at most 1 / SHARE of one CPU's time, but
+ * for a burst; then it rests.
+ */
+#define SHARE		20U
+#define BURST_NS	10000000LL
+#define DEBT_NS		100000000LL
+#define REST_NS		2000000ULL
 
 static struct mgmt_config node;
 static uint64_t boot_id;
@@ -37,6 +46,9 @@ static bool running;
 static _Atomic uint32_t calls;
 static struct work work;
 static struct timer timer;
+static struct timer rest_timer;
+static int64_t allowance;		/* ns that it may still work; below 0: a debt .. */
+static uint64_t allowance_time;		/* .. as of this time */
 
 /* The packet being read, and the one being written; headers 2-byte aligned. */
 static uint16_t rx[MGMT_FRAME_MAX / 2];
@@ -395,13 +407,32 @@ static void timed(void)
 	}
 }
 
+/* False: it has had its share, and others want the CPUs. */
+static bool may_work(uint64_t now)
+{
+	allowance = MIN(allowance + (int64_t)((now - allowance_time) / SHARE), BURST_NS);
+	allowance_time = now;
+	return allowance > 0 || !sched_all_busy();
+}
+
+static void work_done(uint64_t start)
+{
+	/* What was taken while nobody wanted it is soon forgotten. */
+	allowance = MAX(allowance - (int64_t)(arch_now() - start), -DEBT_NS);
+}
+
 static void work_fn(struct work *w)
 {
 	/* Acquire: pairs with the release in wake(). */
 	uint32_t seen = atomic_load_explicit(&calls, memory_order_acquire);
+	uint64_t start = arch_now();
 	bool more = false;
 	size_t n = 1;
 
+	if (running && !may_work(start)) {
+		timer_set(&rest_timer, start + REST_NS);
+		return;
+	}
 	for (unsigned int i = 0; i < MGMT_BATCH && n > 0 && running; i++) {
 		n = mgmt_port_take((uint8_t *)rx);
 		if (n > 0) {
@@ -412,6 +443,7 @@ static void work_fn(struct work *w)
 		more = store_step();
 		timed();
 	}
+	work_done(start);
 	if ((n == 0 && !more) || !running) {
 		if (atomic_fetch_sub_explicit(&calls, seen, memory_order_acq_rel) == seen) {
 			return;
@@ -432,6 +464,12 @@ static void timer_fn(struct timer *t)
 	wake();
 }
 
+/* `calls` isn't 0, so nobody else queues the work. */
+static void rest_fn(struct timer *t)
+{
+	work_queue(&work);
+}
+
 int mgmt_init(const struct mgmt_config *config)
 {
 	int err;
@@ -440,6 +478,9 @@ int mgmt_init(const struct mgmt_config *config)
 	boot_id = random_u64();
 	work_init(&work, work_fn);
 	timer_init(&timer, timer_fn);
+	timer_init(&rest_timer, rest_fn);
+	allowance = BURST_NS;
+	allowance_time = arch_now();
 	opening_init();
 	store_init(config->image_quota);
 	err = event_init();

@@ -510,6 +510,54 @@ static void test_flood(void **state)
 	(void)state;
 }
 
+/* Each line of the log takes 5 ms. */
+static void slow_sink(const char *text, size_t len)
+{
+	host_time_skip(5 * MC_MS);
+}
+
+/*
+ * Requests that take long, one after the other, while a guest wants the only CPU: the
+ * server has a twentieth of the time. If nobody wants it, it has all.
+ */
+static void test_share(void **state)
+{
+	struct mv_vm_create r = { .blob = mv_put32(1) };
+	struct mv_blob_put blob = { .blob = mv_put32(1), .size = mv_put32(1) };
+	uint8_t put[sizeof(blob) + 1] = { 0 };
+	struct domain *d = host_domain_create(4, 1);
+	struct mc c = mc_client(1);
+	uint64_t before, start, done;
+
+	memcpy(put, &blob, sizeof(blob));
+	assert_true(mc_open(&c));
+	host_load(d->vcpus[0]);
+	log_set_sink(slow_sink);
+	for (unsigned int busy = 0; busy < 2; busy++) {
+		before = mgmt_counter(MGMT_REQUESTS);
+		start = arch_now();
+		while (arch_now() - start < 2000 * MC_MS) {
+			mc_send_request(&c, c.next_id++, MV_BLOB_PUT, put, sizeof(put));
+			mc_send_request(&c, c.next_id++, MV_VM_CREATE, &r, sizeof(r));
+			host_advance(MC_MS);
+			mc_out.tail = mc_out.head;
+		}
+		done = mgmt_counter(MGMT_REQUESTS) - before;
+		if (busy == 0) {
+			/* 100 ms of 2 s, each pair takes 5; and a burst, and what was begun. */
+			assert_true(done >= 30 && done <= 80);
+			before = done;
+			upcall_wait(&d->vcpus[0]->arch);
+			host_run();
+		} else {
+			assert_true(done > 300);
+		}
+	}
+	log_set_sink(NULL);
+	host_domain_destroy(d);
+	(void)state;
+}
+
 /* Any length of any kind; nothing is answered that isn't a request. */
 static void test_malformed(void **state)
 {
@@ -552,7 +600,7 @@ int main(void)
 		T(test_session_is_of_its_mac), T(test_session_limits), T(test_node_info),
 		T(test_unknown_verb), T(test_counters), T(test_ports_and_fdb), T(test_log),
 		T(test_bad_wire), T(test_guests_stay_out), T(test_allowed_macs), T(test_vlan),
-		T(test_flood), T(test_malformed), T(test_capture),
+		T(test_flood), T(test_share), T(test_malformed), T(test_capture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
