@@ -12,9 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cpio.h"
 #include "describe.h"
+#include "mgmt/mgmt.h"
+#include "nodecfg.h"
 #include "util.h"
 #include "verbs.h"
 #include "xlcfg.h"
@@ -24,6 +27,7 @@
 #define DATA_ALIGN	4096	/* the loader can then map what it copies */
 #define TREE_ALIGN	8	/* as device trees want it */
 #define VM_LIMIT	256
+#define NODE_FILE	"@node.dtb"	/* no VM can be called so */
 
 /* A file of the bundle: a kernel or RAM disk that some VMs name. */
 struct file {
@@ -33,6 +37,7 @@ struct file {
 };
 
 struct maker {
+	const struct node_spec *node;	/* NULL: no management */
 	struct vm_spec *spec;
 	size_t spec_count;
 	struct file *file;
@@ -45,6 +50,8 @@ struct maker {
 struct check {
 	const char *path;	/* the bundle's */
 	unsigned int errors;
+	char *node_name;	/* NULL: it has no management */
+	bool keyed;
 };
 
 static void print_line(void *ctx, enum vmdesc_severity severity,
@@ -65,12 +72,19 @@ static void read_vms(const struct bundle *b, struct vmdesc_set *set,
 		     struct check *check)
 {
 	struct vmdesc_diag diag = { .line = print_line, .ctx = check };
+	struct mgmt_config node = { .given = false };
 
 	memset(set, 0, sizeof(*set));
 	set->capacity = VM_LIMIT;
 	set->vms = xalloc(VM_LIMIT * sizeof(*set->vms));
+	set->other_compatible = "mv,management";
+	set->other = mgmt_config_read;
+	set->other_ctx = &node;
 	vmdesc_add_bundle(set, b, &diag);
 	vmdesc_check_all(set, &diag);
+	check->node_name = node.given && !node.failed ? xstrdup(node.name) : NULL;
+	check->keyed = node.has_key;
+	explicit_bzero(&node, sizeof(node));
 }
 
 static void print_size(size_t size)
@@ -180,9 +194,14 @@ static int list(const char *path)
 		printf("storage network: VLAN %u, MTU %u%s\n", set.storage.vlan, set.storage.mtu,
 		       set.storage.reserve ? ", reserves its targets" : "");
 	}
+	if (check.node_name != NULL) {
+		printf("node %s, %s key\n", check.node_name,
+		       check.keyed ? "with a" : "without a");
+	}
 	for (unsigned int i = 0; i < set.count; i++) {
 		print_vm(&set.vms[i]);
 	}
+	free(check.node_name);
 	free(set.vms);
 	filemap_close(&map);
 	return check.errors == 0 ? EXIT_OK : EXIT_FAILED;
@@ -313,6 +332,20 @@ static void add_storage(struct cpio *c, const struct vm_storage_config *storage)
 		      TREE_ALIGN);
 }
 
+static bool add_node(struct cpio *c, const struct node_spec *node)
+{
+	static uint64_t buf[DESCRIBE_SIZE / 8];
+	size_t size = describe_node(node, buf, sizeof(buf));
+
+	if (size == 0) {
+		tell_error(node->name, 0, "the description is too large");
+		return false;
+	}
+	cpio_add_file(c, NODE_FILE, buf, size, TREE_ALIGN);
+	explicit_bzero(buf, sizeof(buf));
+	return true;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct file *)a)->name,
@@ -327,6 +360,9 @@ static bool pack(struct cpio *c, struct maker *m)
 {
 	if (m->storage.present) {
 		add_storage(c, &m->storage);
+	}
+	if (m->node != NULL && !add_node(c, m->node)) {
+		return false;
 	}
 	for (size_t i = 0; i < m->spec_count; i++) {
 		if (!add_description(c, m, i)) {
@@ -363,6 +399,7 @@ static int write_bundle(const struct maker *m, const struct cpio *c,
 		return EXIT_FAILED;
 	}
 	read_vms(&b, &set, &check);
+	free(check.node_name);
 	free(set.vms);
 	if (check.errors != 0 && !no_check) {
 		return EXIT_FAILED;
@@ -379,13 +416,19 @@ static int write_bundle(const struct maker *m, const struct cpio *c,
 	return EXIT_OK;
 }
 
-static int make(const char *output, bool no_check, const char *storage, char **paths, int count)
+static int make(const char *output, const char *node, bool no_check, const char *storage,
+		char **paths, int count)
 {
-	struct maker m = { .spec = NULL };
+	struct node_spec node_spec;
+	struct maker m = { .node = node != NULL ? &node_spec : NULL };
 	struct cpio c = { .data = NULL };
-	bool ok = storage == NULL || storage_read(&m.storage, storage);
+	bool ok = (node == NULL || nodecfg_read(&node_spec, node) == 0) &&
+		  (storage == NULL || storage_read(&m.storage, storage));
 	int status = EXIT_FAILED;
 
+	if (ok && node != NULL && node_spec.has_key) {
+		umask(077);		/* the bundle has the key in it */
+	}
 	for (int i = 0; i < count; i++) {
 		ok = add_cfg(&m, paths[i]) && ok;
 	}
@@ -411,11 +454,12 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "list", no_argument, NULL, 'l' },
+		{ "node", required_argument, NULL, 'N' },
 		{ "no-check", no_argument, NULL, 'n' },
 		{ "storage", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *output = NULL, *storage = NULL;
+	const char *output = NULL, *node = NULL, *storage = NULL;
 	bool do_list = false, no_check = false;
 	int c;
 
@@ -427,6 +471,9 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 			break;
 		case 'l':
 			do_list = true;
+			break;
+		case 'N':
+			node = optarg;
 			break;
 		case 'n':
 			no_check = true;
@@ -449,8 +496,8 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 	if (output == NULL) {
 		return usage_error(verb, "-o FILE is missing");
 	}
-	if (argc == optind) {
+	if (argc == optind && node == NULL) {
 		return usage_error(verb, "no configuration file is given");
 	}
-	return make(output, no_check, storage, argv + optind, argc - optind);
+	return make(output, node, no_check, storage, argv + optind, argc - optind);
 }

@@ -69,18 +69,23 @@ static void write_uuid(struct tree *t, const uint8_t *u)
 }
 
 static void write_module(struct tree *t, const char *node,
-			 const struct vm_module *m, const char *bootargs)
+			 const struct vm_module *m, const uint8_t *digest,
+			 const char *bootargs)
 {
 	char compatible[64];
 	int len = snprintf(compatible, sizeof(compatible),
 			   "multiboot,%s%cmultiboot,module", node, 0);
 
-	if (m->name[0] == '\0') {
+	if (m->name[0] == '\0' && digest == NULL) {
 		return;
 	}
 	begin(t, node);
 	bytes(t, "compatible", compatible, (size_t)len + 1);
-	str(t, "file", m->name);
+	if (digest != NULL) {
+		bytes(t, "mv,sha256", digest, MV_SHA256_LEN);
+	} else {
+		str(t, "file", m->name);
+	}
 	if (bootargs != NULL) {
 		str(t, "bootargs", bootargs);
 	}
@@ -228,14 +233,16 @@ static void write_props(struct tree *t, const struct vm_spec *spec)
 	write_assign(t, vm);
 }
 
-static void write_vm(struct tree *t, const struct vm_spec *spec)
+static void write_vm(struct tree *t, const void *p)
 {
+	const struct vm_spec *spec = p;
 	const struct vm_config *vm = &spec->vm;
 
 	begin(t, "vm");
 	write_props(t, spec);
-	write_module(t, "kernel", &vm->kernel, vm->bootargs);
-	write_module(t, "ramdisk", &vm->ramdisk, NULL);
+	write_module(t, "kernel", &vm->kernel, spec->kernel_digest,
+		     vm->bootargs);
+	write_module(t, "ramdisk", &vm->ramdisk, spec->ramdisk_digest, NULL);
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		write_vif(t, &vm->vif[i], i);
 	}
@@ -252,8 +259,10 @@ static void write_vm(struct tree *t, const struct vm_spec *spec)
 	end(t);
 }
 
-static void write_storage(struct tree *t, const struct vm_storage_config *c)
+static void write_storage(struct tree *t, const void *p)
 {
+	const struct vm_storage_config *c = p;
+
 	begin(t, "storage");
 	str(t, "compatible", "mv,storage");
 	u32(t, "vlan", c->vlan);
@@ -269,41 +278,66 @@ static void write_storage(struct tree *t, const struct vm_storage_config *c)
 	end(t);
 }
 
-static void tree_begin(struct tree *t, void *buf, size_t size)
+static void write_node(struct tree *t, const void *p)
 {
-	*t = (struct tree){ .fdt = buf };
-	t->err = fdt_create(buf, (int)size);
-	if (t->err == 0) {
-		t->err = fdt_finish_reservemap(buf);
+	const struct node_spec *n = p;
+
+	begin(t, "management");
+	str(t, "compatible", "mv,management");
+	str(t, "node-name", n->name);
+	if (n->has_mac) {
+		bytes(t, "local-mac-address", n->mac, sizeof(n->mac));
 	}
-	begin(t, "");
-	begin(t, "vms");
+	if (n->has_id) {
+		bytes(t, "node-id", n->id, sizeof(n->id));
+	}
+	if (n->vlan != 0) {
+		u32(t, "vlan", n->vlan);
+	}
+	if (n->allow_count != 0) {
+		bytes(t, "allow-mac", n->allow, n->allow_count * 6);
+	}
+	if (n->has_key) {
+		bytes(t, "key", n->key, sizeof(n->key));
+	}
+	if (n->image_quota_kib != 0) {
+		u64(t, "image-quota", n->image_quota_kib);
+	}
+	end(t);
 }
 
-static size_t tree_end(struct tree *t)
+/* The tree with what `write` puts below /vms. */
+static size_t describe(void (*write)(struct tree *t, const void *spec),
+		       const void *spec, void *buf, size_t size)
 {
-	end(t);
-	end(t);
-	if (t->err == 0) {
-		t->err = fdt_finish(t->fdt);
+	struct tree t = { .fdt = buf };
+
+	t.err = fdt_create(buf, (int)size);
+	if (t.err == 0) {
+		t.err = fdt_finish_reservemap(buf);
 	}
-	return t->err == 0 ? fdt_totalsize(t->fdt) : 0;
+	begin(&t, "");
+	begin(&t, "vms");
+	write(&t, spec);
+	end(&t);
+	end(&t);
+	if (t.err == 0) {
+		t.err = fdt_finish(buf);
+	}
+	return t.err == 0 ? fdt_totalsize(buf) : 0;
 }
 
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size)
 {
-	struct tree t;
+	return describe(write_vm, spec, buf, size);
+}
 
-	tree_begin(&t, buf, size);
-	write_vm(&t, spec);
-	return tree_end(&t);
+size_t describe_node(const struct node_spec *spec, void *buf, size_t size)
+{
+	return describe(write_node, spec, buf, size);
 }
 
 size_t describe_storage(const struct vm_storage_config *c, void *buf, size_t size)
 {
-	struct tree t;
-
-	tree_begin(&t, buf, size);
-	write_storage(&t, c);
-	return tree_end(&t);
+	return describe(write_storage, c, buf, size);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "globals.h"
 #include "util.h"
 #include "verbs.h"
 
@@ -13,60 +14,16 @@
 #define MVCTL_VERSION "unknown"
 #endif
 
-static int verb_help(const struct verb *verb, int argc, char **argv);
-static int verb_version(const struct verb *verb, int argc, char **argv);
-
-static const struct verb verbs[] = {
-	{
-		"bundle", "make a boot bundle from xl.cfg files, or show one",
-		"usage: mvctl bundle -o FILE [--storage SPEC] CFG...\n"
-		"       mvctl bundle --list FILE\n"
-		"\n"
-		"Make one file from VM configurations and the kernels and RAM\n"
-		"disks that they name; a boot loader hands it to Microvisor as\n"
-		"the initrd. Paths in a CFG count from its own directory. A file\n"
-		"that several VMs use is stored once.\n"
-		"\n"
-		"  -o, --output FILE   the bundle to write\n"
-		"  -l, --list          show what is in a bundle\n"
-		"      --storage SPEC  the machine's storage network, for disks:\n"
-		"                      vlan=ID[,mtu=N][,mac=MAC][,reserve=1]\n"
-		"      --no-check      write the bundle though a VM of it can't start\n"
-		"  -h, --help          this text\n",
-		verb_bundle,
-	},
-	{
-		"help", "this text, or the help of a verb",
-		"usage: mvctl help [VERB]\n",
-		verb_help,
-	},
-	{
-		"version", "print the version",
-		"usage: mvctl version\n",
-		verb_version,
-	},
-};
-
-#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
-
-static const struct verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		if (strcmp(verbs[i].name, name) == 0) {
-			return &verbs[i];
-		}
-	}
-	return NULL;
-}
-
 static void print_help(FILE *to)
 {
-	fputs("usage: mvctl VERB [ARGUMENT...]\n\nverbs:\n", to);
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+	fputs("usage: mvctl [OPTION...] VERB [ARGUMENT...]\n\nverbs:\n", to);
+	for (const struct verb *v = verbs; v->name != NULL; v++) {
+		fprintf(to, "  %-15s %s\n", v->name, v->summary);
 	}
-	fputs("\n`mvctl VERB --help` tells more. Exit status: 0 done, 1 failed, "
-	      "2 wrong usage.\n", to);
+	fprintf(to, "\noptions, before the verb or after it:\n%s\n"
+		"`mvctl VERB --help` tells more. Exit status: 0 done, 1 failed "
+		"or refused,\n2 wrong usage, 3 no answer, 4 a key is needed or "
+		"wrong, 5 the node can't do it.\n", globals_help);
 }
 
 int usage_error(const struct verb *verb, const char *fmt, ...)
@@ -88,7 +45,15 @@ static int unknown_verb(const char *name)
 	return EXIT_USAGE;
 }
 
-static int verb_help(const struct verb *verb, int argc, char **argv)
+static void print_usage(const struct verb *v)
+{
+	fputs(v->usage, stdout);
+	if (v->common) {
+		printf("\ncommon options:\n%s", globals_help);
+	}
+}
+
+int verb_help(const struct verb *verb, int argc, char **argv)
 {
 	const struct verb *v;
 
@@ -103,11 +68,11 @@ static int verb_help(const struct verb *verb, int argc, char **argv)
 	if (v == NULL) {
 		return unknown_verb(argv[1]);
 	}
-	fputs(v->usage, stdout);
+	print_usage(v);
 	return EXIT_OK;
 }
 
-static int verb_version(const struct verb *verb, int argc, char **argv)
+int verb_version(const struct verb *verb, int argc, char **argv)
 {
 	(void)argv;
 	if (argc > 1) {
@@ -128,16 +93,37 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* The verb's arguments without the common options; -1 after telling. */
+static int take_common(const struct verb *verb, int argc, char **argv)
+{
+	return verb->common ? globals_take(argc, argv, 1, true) : argc;
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+	if (wants_help(argc, argv)) {
+		print_usage(verb);
+		return EXIT_OK;
+	}
+	argc = take_common(verb, argc, argv);
+	return argc < 0 ? EXIT_USAGE : verb->run(verb, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : NULL;
 	const struct verb *verb;
+	const char *name;
 	int status;
 
-	if (name == NULL) {
-		print_help(stderr);
+	globals_from_environment();
+	argc = globals_take(argc, argv, 1, false);
+	if (argc < 2) {
+		if (argc == 1) {
+			print_help(stderr);
+		}
 		return EXIT_USAGE;
 	}
+	name = argv[1];
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		name = "help";
 	} else if (strcmp(name, "--version") == 0) {
@@ -147,12 +133,7 @@ int main(int argc, char **argv)
 	if (verb == NULL) {
 		return unknown_verb(name);
 	}
-	if (wants_help(argc - 1, argv + 1)) {
-		fputs(verb->usage, stdout);
-		status = EXIT_OK;
-	} else {
-		status = verb->run(verb, argc - 1, argv + 1);
-	}
+	status = run(verb, argc - 1, argv + 1);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("mvctl: standard output");
 		return EXIT_FAILED;

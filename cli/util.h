@@ -8,9 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The program's exit status. */
 #define EXIT_OK		0
-#define EXIT_FAILED	1
-#define EXIT_USAGE	2
+#define EXIT_FAILED	1	/* refused, or something went wrong */
+#define EXIT_USAGE	2	/* wrong arguments */
+#define EXIT_NO_ANSWER	3	/* no such node, or it doesn't answer */
+#define EXIT_KEY	4	/* the node needs a key, or another one */
+#define EXIT_UNSUPPORTED 5	/* the node can't do this */
 
 /* As their namesakes, but the program ends when memory runs out. */
 void *xalloc(size_t size);

@@ -494,25 +494,13 @@ static void vif_setting(struct vif_ctx *x, const char *key, const char *val)
 	}
 }
 
-static void read_one_vif(struct ctx *c, const struct cfg_value *v)
+static void vif_text(struct vif_ctx *x, const char *text)
 {
-	struct vm_config *vm = &c->spec->vm;
-	struct vif_ctx x = { .c = c, .line = v->line };
-	char *copy, *save = NULL;
+	char *copy = xstrdup(text), *save = NULL;
 
-	if (v->kind != CFG_STRING) {
-		FAIL(c, v->line, "a vif must be a string");
-		return;
-	}
-	if (vm->vif_count == VM_VIF_MAX) {
-		FAIL(c, v->line, "more than %u vifs", VM_VIF_MAX);
-		return;
-	}
-	x.vif = &vm->vif[vm->vif_count++];
-	x.vif->mtu = VM_MTU_DEFAULT;
-	x.vif->spoof_check = true;
-	x.vif->hang_s = VM_HANG_DEFAULT_S;
-	copy = xstrdup(v->str);
+	x->vif->mtu = VM_MTU_DEFAULT;
+	x->vif->spoof_check = true;
+	x->vif->hang_s = VM_HANG_DEFAULT_S;
 	for (char *part = strtok_r(copy, ",", &save); part != NULL;
 	     part = strtok_r(NULL, ",", &save)) {
 		char *eq, *end;
@@ -524,13 +512,40 @@ static void read_one_vif(struct ctx *c, const struct cfg_value *v)
 		}
 		eq = strchr(part, '=');
 		if (eq == NULL) {
-			FAIL(c, v->line, "vif: '%s' isn't key=value", part);
+			FAIL(x->c, x->line, "vif: '%s' isn't key=value", part);
 			continue;
 		}
 		*eq = '\0';
-		vif_setting(&x, part, eq + 1);
+		vif_setting(x, part, eq + 1);
 	}
 	free(copy);
+}
+
+static void read_one_vif(struct ctx *c, const struct cfg_value *v)
+{
+	struct vm_config *vm = &c->spec->vm;
+	struct vif_ctx x = { .c = c, .line = v->line };
+
+	if (v->kind != CFG_STRING) {
+		FAIL(c, v->line, "a vif must be a string");
+		return;
+	}
+	if (vm->vif_count == VM_VIF_MAX) {
+		FAIL(c, v->line, "more than %u vifs", VM_VIF_MAX);
+		return;
+	}
+	x.vif = &vm->vif[vm->vif_count++];
+	vif_text(&x, v->str);
+}
+
+int xlcfg_vif(struct vm_vif_config *vif, const char *text)
+{
+	struct ctx c = { .path = "mvctl" };
+	struct vif_ctx x = { .c = &c, .vif = vif };
+
+	memset(vif, 0, sizeof(*vif));
+	vif_text(&x, text);
+	return c.failed ? -1 : 0;
 }
 
 static void read_vif(struct ctx *c, const struct cfg_setting *s)

@@ -16,6 +16,9 @@ struct vm_spec {
 	char *ramdisk;		/* NULL: none */
 	unsigned int kernel_line;
 	unsigned int ramdisk_line;
+	/* SHA-256 of modules that are a node's images; NULL: they are files. */
+	const uint8_t *kernel_digest;
+	const uint8_t *ramdisk_digest;
 };
 
 /*
@@ -23,6 +26,9 @@ struct vm_spec {
  * directory. 0, or -1 after telling all that is wrong.
  */
 int xlcfg_read(struct vm_spec *spec, const char *path);
+
+/* Read one vif as it stands in the list `vif`. 0, or -1 after telling. */
+int xlcfg_vif(struct vm_vif_config *vif, const char *text);
 void xlcfg_free(struct vm_spec *spec);
 
 #endif
