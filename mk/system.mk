@@ -18,7 +18,7 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: help setup run shell check soak guests bench-net bench-guests
+.PHONY: help setup run shell check soak guests bench bench-net bench-guests
 
 help:
 	@printf '%s\n' \
@@ -26,6 +26,7 @@ help:
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
 		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
+		'make bench        all benchmarks: bench-net' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
@@ -61,6 +62,8 @@ check: build/.setup
 soak: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
+
+bench: bench-net
 
 bench-net: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
