@@ -44,7 +44,7 @@ _mvctl_options() {
 
 	case $_mvctl_verb in
 	'') echo "$common --help --version" ;;
-	bundle) echo '-o -l --output --list --node --no-check --help' ;;
+	bundle) echo '-o -l --output --list --node --storage --no-check --help' ;;
 	hub | help | version) echo '--help' ;;
 	create) echo "-p -c --paused --console --no-wait --help $common" ;;
 	destroy | shutdown | start) echo "-w --wait --help $common" ;;
