@@ -67,7 +67,8 @@ class Lan:
 
     @contextlib.contextmanager
     def iperf_server(self):
-        server = subprocess.Popen([*self.wire.enter, "iperf3", "-s"],
+        server = subprocess.Popen([*self.wire.enter, "iperf3", "-s",
+                                   "--forceflush"],
                                   stdout=subprocess.PIPE, text=True)
         try:
             while "listening" not in server.stdout.readline():
