@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import harness
 import wire
 from test_uplink import UPLINK, uplink_config
 
@@ -69,7 +70,8 @@ class Lan:
     def iperf_server(self):
         server = subprocess.Popen([*self.wire.enter, "iperf3", "-s",
                                    "--forceflush"],
-                                  stdout=subprocess.PIPE, text=True)
+                                  stdout=subprocess.PIPE, text=True,
+                                  preexec_fn=harness.end_with_parent)
         try:
             while "listening" not in server.stdout.readline():
                 assert server.poll() is None

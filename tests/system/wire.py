@@ -15,6 +15,8 @@ import sys
 import threading
 import time
 
+import harness
+
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
@@ -36,7 +38,8 @@ class Wire:
     def __init__(self, mtu=1500):
         self.keeper = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 3600"],
-            stdout=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, text=True,
+            preexec_fn=harness.end_with_parent)
         self.keeper.stdout.readline()
         try:
             self.run("ip", "link", "set", "lo", "up")
