@@ -123,6 +123,8 @@ static void storage_init(const struct vm_storage_config *storage)
 
 	if (err != 0) {
 		log_error("blk", "the storage network can't be made (error %d)", -err);
+	} else {
+		vm_storage_is(storage);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "mgmt/mgmt.h"
 #include "vm/vmdesc.h"
 
 #define VMS	8
@@ -94,7 +95,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct vm_config vms[VMS];
 	static const uint8_t magic[] = { 'A', 'R', 'M', 0x64 };
 	struct vmdesc_source source = { .file = any_file, .memory = any_memory };
-	struct vmdesc_set set = { .vms = vms, .capacity = VMS };
+	struct mgmt_config node = { .given = false };
+	struct vmdesc_set set = {
+		.vms = vms, .capacity = VMS, .other_compatible = "mv,management",
+		.other = mgmt_config_read, .other_ctx = &node,
+	};
 	struct vmdesc_diag diag = { .line = check_line };
 	static bool is_ready;
 	void *copy;
