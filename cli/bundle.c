@@ -168,8 +168,9 @@ static int list(const char *path)
 	}
 	read_vms(&b, &set, &check);
 	if (set.storage.present) {
-		printf("storage network: VLAN %u, MTU %u%s\n", set.storage.vlan, set.storage.mtu,
-		       set.storage.reserve ? ", reserves its targets" : "");
+		printf("storage network: VLAN %u, MTU %u%s%s\n", set.storage.vlan,
+		       set.storage.mtu, set.storage.reserve ? ", reserves its targets" : "",
+		       set.storage.mask ? ", enters itself in MAC masks" : "");
 	}
 	for (unsigned int i = 0; i < set.count; i++) {
 		print_vm(&set.vms[i]);

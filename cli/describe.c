@@ -238,6 +238,9 @@ static void write_storage(struct tree *t, const struct vm_storage_config *c)
 	if (c->reserve) {
 		bytes(t, "reserve", NULL, 0);
 	}
+	if (c->mask) {
+		bytes(t, "mac-mask", NULL, 0);
+	}
 	end(t);
 }
 

@@ -30,7 +30,7 @@ static const struct verb verbs[] = {
 		"  -o, --output FILE   the bundle to write\n"
 		"  -l, --list          show what is in a bundle\n"
 		"      --storage SPEC  the machine's storage network, for disks:\n"
-		"                      vlan=ID[,mtu=N][,mac=MAC][,reserve=1]\n"
+		"                      vlan=ID[,mtu=N][,mac=MAC][,reserve=1][,mask=1]\n"
 		"      --no-check      write the bundle though a VM of it can't start\n"
 		"  -h, --help          this text\n",
 		verb_bundle,

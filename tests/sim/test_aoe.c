@@ -778,10 +778,16 @@ static void test_reserve(void **state)
 	(void)teardown(state);
 	setup_mtu(9000, true);
 	at[0].reserved = true;
+	at[0].mask_full = true;
 	at_plug(0);
 	f = bf_create(&c, &linux_defaults);
 	bf_try_connect(f);
 	at_run(5 * SECOND);
+	assert_non_null(strstr(host_console(), "aoe:1.0 doesn't take this machine into its MAC"));
+	assert_int_equal(at[0].mask[2], 0);
+	at[0].mask_full = false;
+	at_run(12 * SECOND);
+	assert_memory_equal(at[0].mask, aoe_port->port.config.mac, 6);
 	assert_non_null(strstr(host_console(), "aoe:1.0 can't be reserved"));
 	at[0].reserved = false;
 	at_run(3 * SECOND);
@@ -790,7 +796,8 @@ static void test_reserve(void **state)
 	expect_works(f, 0);
 	host_domain_destroy(f->d);
 	at_run(10 * MS);
-	assert_int_equal(at[0].reserved_mac[0] | at[0].reserved_mac[5], 0);
+	assert_int_equal(at[0].reserved_mac[2], 0);
+	assert_int_equal(at[0].mask[2], 0);
 	bf_free(f);
 }
 
