@@ -392,6 +392,12 @@ static uint64_t word(const struct aoe_target *t, unsigned int n)
 	return t->own_data[2 * n] | (uint64_t)t->own_data[2 * n + 1] << 8;
 }
 
+static bool info_same(const struct blk_info *a, const struct blk_info *b)
+{
+	return a->known == b->known && a->sectors == b->sectors && a->flush == b->flush &&
+	       a->physical_size == b->physical_size;
+}
+
 /* What the ATA device says that it is (ATA8-ACS, 7.16). */
 static void identify_take(struct aoe_target *t)
 {
@@ -411,7 +417,7 @@ static void identify_take(struct aoe_target *t)
 	if ((w106 & 0xe000) == 0x6000 && (w106 & 0xf) <= 3) {
 		i.physical_size <<= w106 & 0xf;
 	}
-	if (memcmp(&i, &t->base.info, sizeof(i)) == 0) {
+	if (info_same(&i, &t->base.info)) {
 		return;
 	}
 	if (t->base.info.known && i.sectors != t->base.info.sectors) {

@@ -88,7 +88,7 @@ enum aoe_command { AOE_ATA, AOE_CONFIG, AOE_MASK, AOE_RESERVE };
 #define AOE_PIECES	20U		/* of a frame, see net/frame.h */
 #define AOE_SMALL	2U		/* sectors of a frame that any Ethernet takes */
 #define AOE_BUFFERS_MAX	128U		/* frames in flight */
-#define AOE_BUDGET	64U		/* frames sent by one piece of work */
+#define AOE_BUDGET	16U		/* frames sent by one piece of work */
 
 #define AOE_RTO_FIRST	20000000ULL	/* before anything was measured */
 #define AOE_RTO_MIN	50000ULL
