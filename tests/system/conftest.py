@@ -63,9 +63,9 @@ class Vms:
         self.folder = str(folder)
 
     def config(self, name, *, memory=160, vcpus=1, ip=None, kernel="Image",
-               ramdisk="demo.cpio.gz", extra="", vif="", **more):
-        """Write NAME.cfg. The guest has a network if it has an ip; `vif` are
-        more settings of its interface."""
+               ramdisk="demo.cpio.gz", extra="", vif_more="", **more):
+        """Write NAME.cfg. The guest has a network if it has an ip; `vif_more`
+        are more settings of its interface."""
         lines = [f'name = "{name}"', f"memory = {memory}", f"vcpus = {vcpus}",
                  f'kernel = "{os.path.join(GUESTS, kernel)}"']
         if ramdisk:
@@ -75,7 +75,7 @@ class Vms:
             arguments += f" mv.ip={ip}/24"
             lines.append("vif = [ 'mac=00:16:3e:00:01:"
                          f"{int(ip.rsplit('.', 1)[1]):02x}"
-                         f"{vif and ', ' + vif}' ]")
+                         f"{vif_more and ', ' + vif_more}' ]")
         lines.append(f'extra = "{arguments} {extra}"')
         for key, value in more.items():
             lines.append(f"{key} = " + (f'"{value}"' if isinstance(value, str)

@@ -148,8 +148,8 @@ def test_xenstore_tools(pair):
 def apart(module_vms, module_machines):
     """Two guests in VLAN 10 and one outside."""
     vms = module_vms
-    bundle = vms.bundle(vms.config("c", ip="10.0.0.4", vif="vlan=10"),
-                        vms.config("d", ip="10.0.0.5", vif="vlan=10"),
+    bundle = vms.bundle(vms.config("c", ip="10.0.0.4", vif_more="vlan=10"),
+                        vms.config("d", ip="10.0.0.5", vif_more="vlan=10"),
                         vms.config("e", ip="10.0.0.6"))
     machine = module_machines.boot(bundle, ram=1024)
     return [machine.guest(name, number).wait_ready()
