@@ -74,7 +74,6 @@ struct vm {
 	uint64_t restart_delay_ns;
 	struct timer restart_timer;
 	struct work work;
-	struct timer step_timer;	/* between two steps of the builder */
 	struct vm_build build;
 	struct quiesce quiesce;
 	struct vm_ram ram;		/* its own, if it is direct-mapped */

@@ -28,7 +28,11 @@ class Lan:
         self.wire = wire.Wire(JUMBO)
         self.wire.address(f"{HOST}/24")
         self.wire.address(f"{HOST_6}/64")
-        self.wire.address(f"{HOST_7}/24", vlan=7)
+        try:
+            self.wire.address(f"{HOST_7}/24", vlan=7)
+            self.tagged = None
+        except subprocess.CalledProcessError:
+            self.tagged = wire.TaggedHost(self.wire, HOST_7, 7)
         self.machine = machines.boot(
             vms.bundle(uplink_config(vms, panic=1, vif=f", mtu={JUMBO}"),
                        vms.config("a", extra=f"mv.ip={A}/24",
@@ -80,6 +84,8 @@ def lan(request, module_vms, module_machines):
     lan = Lan(module_vms, module_machines, request.param)
     yield lan
     lan.machine.stop()
+    if lan.tagged:
+        lan.tagged.stop()
     lan.wire.close()
 
 
@@ -98,9 +104,12 @@ def test_ipv6_neighbours(lan):
 
 def test_vlan_hosts(lan):
     """A tagged host and a guest that knows nothing of tags; nobody else."""
-    lan.b.run(f"ping -c 3 -w 20 -s 1400 {HOST_7}", 30)
-    lan.wire.reach(B)
-    assert B_MAC in lan.wire.run("ip", "neigh", "show", B)
+    with lan.captured() as frames:
+        lan.b.run(f"ping -c 3 -w 20 -s 1400 {HOST_7}", 30)
+    assert sum(frame[12:16] == b"\x81\0\0\7" for frame in frames) >= 3
+    if not lan.tagged:
+        lan.wire.reach(B)
+        assert B_MAC in lan.wire.run("ip", "neigh", "show", B)
     lan.a.run("ip addr add 10.7.0.9/24 dev eth0")
     assert lan.a.run(f"ping -c 2 -W 1 {HOST_7}", 20, check=False).status != 0
     lan.a.run("ip addr del 10.7.0.9/24 dev eth0")
@@ -126,6 +135,8 @@ def test_jumbo_frames(lan):
 @pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3")
 def test_iperf(lan, name, host, options):
     """What is on the wire is finished: checksums, and no frame too large."""
+    if name == "b" and lan.tagged:
+        pytest.skip("this machine's kernel has no VLAN devices")
     guest = getattr(lan, name)
     with lan.iperf_server(), lan.captured() as frames:
         text = guest.run(f"iperf3 -J -t 2 -c {host} {options}", 60).output

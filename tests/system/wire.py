@@ -18,6 +18,7 @@ import time
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 1 << 4
 ETH_VLAN, ETH_IPV4, ETH_IPV6 = 0x8100, 0x0800, 0x86dd
 CSUM_AT = {6: 16, 17: 6}
 
@@ -105,11 +106,72 @@ class Wire:
         thread.start()
         thread.join()
         made[0].bind(("wire", ETH_P_ALL))
+        made[0].setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        made[0].settimeout(0.2)
         return made[0]
 
     def capture(self, most=4000):
         """A Capture; stop() ends it."""
         return Capture(self.socket(), most)
+
+
+def receive(raw):
+    """The next frame that came off the cable, with its tag, which the kernel
+    takes off; None if there was none soon."""
+    try:
+        data, extra, _, address = raw.recvmsg(65536, 256)
+    except TimeoutError:
+        return None
+    if address[2] == PACKET_OUTGOING:
+        return None
+    for level, kind, value in extra:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, tci = struct.unpack_from("=I12xH", value)
+            if status & TP_STATUS_VLAN_VALID:
+                data = data[:12] + struct.pack("!HH", ETH_VLAN, tci) + data[12:]
+    return data
+
+
+class TaggedHost:
+    """A host in a VLAN that answers ARP and pings, for kernels without VLAN
+    devices."""
+
+    MAC = bytes.fromhex("020000000777")
+
+    def __init__(self, wire, address, vlan):
+        self.raw = wire.socket()
+        self.address = socket.inet_aton(address)
+        self.tag = struct.pack("!HH", ETH_VLAN, vlan)
+        self.going = True
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.going = False
+        self.thread.join()
+        self.raw.close()
+
+    def _serve(self):
+        while self.going:
+            frame = receive(self.raw)
+            if frame and frame[12:16] == self.tag:
+                answer = self._answer(frame[6:12], frame[16:18], frame[18:])
+                if answer:
+                    self.raw.send(frame[6:12] + self.MAC + self.tag +
+                                  frame[16:18] + answer)
+
+    def _answer(self, sender, kind, data):
+        if kind == b"\x08\x06" and data[6:8] == b"\0\1" and \
+                data[24:28] == self.address:
+            return data[:6] + b"\0\2" + self.MAC + self.address + sender + \
+                data[14:18]
+        if kind == b"\x08\0" and data[9] == 1 and data[16:20] == self.address \
+                and data[20] == 8:
+            length, = struct.unpack_from("!H", data, 2)
+            echo = b"\0\0\0\0" + data[24:length]
+            echo = echo[:2] + struct.pack("!H", 0xffff - ones_sum(echo)) + echo[4:]
+            return data[:12] + data[16:20] + data[12:16] + echo
+        return None
 
 
 class Capture:
@@ -118,19 +180,15 @@ class Capture:
     def __init__(self, raw, most):
         self.raw, self.most, self.frames = raw, most, []
         self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        self.raw.settimeout(0.2)
         self.going = True
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
     def _read(self):
         while self.going and len(self.frames) < self.most:
-            try:
-                data, address = self.raw.recvfrom(65536)
-            except TimeoutError:
-                continue
-            if address[2] != PACKET_OUTGOING:
-                self.frames.append(data)
+            frame = receive(self.raw)
+            if frame:
+                self.frames.append(frame)
 
     def stop(self):
         time.sleep(0.3)
