@@ -21,6 +21,7 @@
 #include "util.h"
 #include "verbs.h"
 #include "xlcfg.h"
+#include "xlcfg_disk.h"
 
 #define FILE_DIR	"boot"
 #define DATA_ALIGN	4096	/* the loader can then map what it copies */
@@ -41,6 +42,7 @@ struct maker {
 	size_t spec_count;
 	struct file *file;
 	size_t file_count;
+	struct vm_storage_config storage;
 };
 
 /* --- listing and checking ----------------------------------------------- */
@@ -72,7 +74,7 @@ static void read_vms(const struct bundle *b, struct vmdesc_set *set,
 	struct vmdesc_diag diag = { .line = print_line, .ctx = check };
 	struct mgmt_config node = { .given = false };
 
-	set->count = 0;
+	memset(set, 0, sizeof(*set));
 	set->capacity = VM_LIMIT;
 	set->vms = xalloc(VM_LIMIT * sizeof(*set->vms));
 	set->other_compatible = "mv,management";
@@ -122,6 +124,24 @@ static void print_vif(const struct vm_vif_config *v, unsigned int index)
 	printf("%s\n", v->uplink ? ", uplink" : v->spoof_check ? "" : ", no spoof check");
 }
 
+static void print_vbd(const struct vm_vbd_config *v)
+{
+	printf("    %-9s %s%s", v->name, v->target, v->read_only ? ", read-only" : "");
+	if (v->queues != 0) {
+		printf(", %u queues", v->queues);
+	}
+	if (v->iops != 0) {
+		printf(", %u IOPS", v->iops);
+	}
+	if (v->kib_per_s != 0) {
+		printf(", %u KiB/s", v->kib_per_s);
+	}
+	if (v->outage_s != 0) {
+		printf(", waits %u s", v->outage_s);
+	}
+	printf("\n");
+}
+
 static void print_vm(const struct vm_config *vm)
 {
 	printf("%s: %llu MiB, %u vCPU%s\n", vm->name,
@@ -134,6 +154,15 @@ static void print_vm(const struct vm_config *vm)
 	}
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		print_vif(&vm->vif[i], i);
+	}
+	for (unsigned int i = 0; i < vm->vbd_count; i++) {
+		print_vbd(&vm->vbd[i]);
+	}
+	if (vm->direct_map) {
+		printf("    %-9s direct-mapped\n", "memory");
+	}
+	for (unsigned int i = 0; i < vm->assign_count; i++) {
+		printf("    %-9s %s\n", "device", vm->assign[i]);
 	}
 	printf("    %-9s poweroff %s, reboot %s, crash %s, watchdog %s\n", "on",
 	       vm_action_name(vm->on_poweroff), vm_action_name(vm->on_reboot),
@@ -161,6 +190,10 @@ static int list(const char *path)
 		return EXIT_FAILED;
 	}
 	read_vms(&b, &set, &check);
+	if (set.storage.present) {
+		printf("storage network: VLAN %u, MTU %u%s\n", set.storage.vlan, set.storage.mtu,
+		       set.storage.reserve ? ", reserves its targets" : "");
+	}
 	if (check.node_name != NULL) {
 		printf("node %s, %s key\n", check.node_name,
 		       check.keyed ? "with a" : "without a");
@@ -290,6 +323,15 @@ static bool add_description(struct cpio *c, const struct maker *m, size_t index)
 	return true;
 }
 
+/* No VM's name has an @ in it. */
+static void add_storage(struct cpio *c, const struct vm_storage_config *storage)
+{
+	static uint64_t buf[DESCRIBE_SIZE / 8];
+
+	cpio_add_file(c, "@storage.dtb", buf, describe_storage(storage, buf, sizeof(buf)),
+		      TREE_ALIGN);
+}
+
 static bool add_node(struct cpio *c, const struct node_spec *node)
 {
 	static uint64_t buf[DESCRIBE_SIZE / 8];
@@ -316,6 +358,9 @@ static int by_name(const void *a, const void *b)
  */
 static bool pack(struct cpio *c, struct maker *m)
 {
+	if (m->storage.present) {
+		add_storage(c, &m->storage);
+	}
 	if (m->node != NULL && !add_node(c, m->node)) {
 		return false;
 	}
@@ -371,13 +416,14 @@ static int write_bundle(const struct maker *m, const struct cpio *c,
 	return EXIT_OK;
 }
 
-static int make(const char *output, const char *node, bool no_check,
+static int make(const char *output, const char *node, bool no_check, const char *storage,
 		char **paths, int count)
 {
 	struct node_spec node_spec;
 	struct maker m = { .node = node != NULL ? &node_spec : NULL };
 	struct cpio c = { .data = NULL };
-	bool ok = node == NULL || nodecfg_read(&node_spec, node) == 0;
+	bool ok = (node == NULL || nodecfg_read(&node_spec, node) == 0) &&
+		  (storage == NULL || storage_read(&m.storage, storage));
 	int status = EXIT_FAILED;
 
 	if (ok && node != NULL && node_spec.has_key) {
@@ -410,9 +456,10 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 		{ "list", no_argument, NULL, 'l' },
 		{ "node", required_argument, NULL, 'N' },
 		{ "no-check", no_argument, NULL, 'n' },
+		{ "storage", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *output = NULL, *node = NULL;
+	const char *output = NULL, *node = NULL, *storage = NULL;
 	bool do_list = false, no_check = false;
 	int c;
 
@@ -430,6 +477,9 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 			break;
 		case 'n':
 			no_check = true;
+			break;
+		case 's':
+			storage = optarg;
 			break;
 		default:
 			return usage_error(verb, "unknown option, or one "
@@ -449,5 +499,5 @@ int verb_bundle(const struct verb *verb, int argc, char **argv)
 	if (argc == optind && node == NULL) {
 		return usage_error(verb, "no configuration file is given");
 	}
-	return make(output, node, no_check, argv + optind, argc - optind);
+	return make(output, node, no_check, storage, argv + optind, argc - optind);
 }

@@ -4,7 +4,8 @@
 # hypervisor, compiled here once more without the test build's sanitizers.
 
 MVCTL_OWN := $(wildcard cli/*.c cli/*/*.c)
-MVCTL_SRC := $(MVCTL_OWN) hv/vm/bundle.c hv/vm/image.c hv/vm/vmdesc.c hv/vm/vmset.c \
+MVCTL_SRC := $(MVCTL_OWN) hv/vm/bundle.c hv/vm/image.c hv/vm/vmdesc.c \
+	hv/vm/vmdesc_passthrough.c hv/vm/vmdesc_vbd.c hv/vm/vmset.c \
 	hv/dev/fdt_lib.c hv/lib/fmt.c hv/lib/parse.c hv/mgmt/mgmt_config.c
 MVCTL_OBJ := $(patsubst %.c,$(BUILD)/cli/%.o,$(MVCTL_SRC))
 MVCTL_VERSION ?= 0.1

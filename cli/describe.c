@@ -134,6 +134,33 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	end(t);
 }
 
+static void write_vbd(struct tree *t, const struct vm_vbd_config *v, unsigned int index)
+{
+	char node[16];
+
+	snprintf(node, sizeof(node), "vbd%u", index);
+	begin(t, node);
+	str(t, "compatible", "mv,vbd");
+	str(t, "vdev", v->name);
+	str(t, "target", v->target);
+	if (v->read_only) {
+		bytes(t, "read-only", NULL, 0);
+	}
+	if (v->queues != 0) {
+		u32(t, "queues", v->queues);
+	}
+	if (v->iops != 0) {
+		u32(t, "iops", v->iops);
+	}
+	if (v->kib_per_s != 0) {
+		u32(t, "kib-per-s", v->kib_per_s);
+	}
+	if (v->outage_s != 0) {
+		u32(t, "outage", v->outage_s);
+	}
+	end(t);
+}
+
 static void write_sched(struct tree *t, const struct vm_config *vm)
 {
 	fdt32_t mask[VM_VCPU_MAX];
@@ -219,12 +246,34 @@ static void write_vm(struct tree *t, const void *p)
 	for (unsigned int i = 0; i < vm->vif_count; i++) {
 		write_vif(t, &vm->vif[i], i);
 	}
+	for (unsigned int i = 0; i < vm->vbd_count; i++) {
+		write_vbd(t, &vm->vbd[i], i);
+	}
 	write_sched(t, vm);
 	if (!vm->console) {
 		begin(t, "console");
 		str(t, "compatible", "mv,console");
 		str(t, "status", "disabled");
 		end(t);
+	}
+	end(t);
+}
+
+static void write_storage(struct tree *t, const void *p)
+{
+	const struct vm_storage_config *c = p;
+
+	begin(t, "storage");
+	str(t, "compatible", "mv,storage");
+	u32(t, "vlan", c->vlan);
+	if (c->mtu != VM_MTU_DEFAULT) {
+		u32(t, "mtu", c->mtu);
+	}
+	if (c->has_mac) {
+		bytes(t, "local-mac-address", c->mac, 6);
+	}
+	if (c->reserve) {
+		bytes(t, "reserve", NULL, 0);
 	}
 	end(t);
 }
@@ -286,4 +335,9 @@ size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size)
 size_t describe_node(const struct node_spec *spec, void *buf, size_t size)
 {
 	return describe(write_node, spec, buf, size);
+}
+
+size_t describe_storage(const struct vm_storage_config *c, void *buf, size_t size)
+{
+	return describe(write_storage, c, buf, size);
 }

@@ -19,6 +19,9 @@
  */
 size_t describe_vm(const struct vm_spec *spec, void *buf, size_t size);
 
+/* The same for the machine's storage network. */
+size_t describe_storage(const struct vm_storage_config *c, void *buf, size_t size);
+
 /* One tree with the node's description. As describe_vm(). */
 size_t describe_node(const struct node_spec *spec, void *buf, size_t size);
 

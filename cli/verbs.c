@@ -10,7 +10,7 @@
 const struct verb verbs[] = {
 	{
 		"bundle", "make a boot bundle from xl.cfg files, or show one",
-		"usage: mvctl bundle -o FILE [--node NODECFG] CFG...\n"
+		"usage: mvctl bundle -o FILE [--node NODECFG] [--storage SPEC] CFG...\n"
 		"       mvctl bundle --list FILE\n"
 		"\n"
 		"Make one file from VM configurations and the kernels and RAM\n"
@@ -21,6 +21,8 @@ const struct verb verbs[] = {
 		"  -o, --output FILE   the bundle to write\n"
 		"      --node NODECFG  the node's name, key and so on: it can then be\n"
 		"                      managed (docs/vm-description.md)\n"
+		"      --storage SPEC  the machine's storage network, for disks:\n"
+		"                      vlan=ID[,mtu=N][,mac=MAC][,reserve=1]\n"
 		"  -l, --list          show what is in a bundle\n"
 		"      --no-check      write the bundle though a VM of it can't start\n"
 		"  -h, --help          this text\n",

@@ -14,6 +14,7 @@
 
 #include "lib/parse.h"
 #include "util.h"
+#include "xlcfg_disk.h"
 
 struct ctx {
 	struct vm_spec *spec;
@@ -558,6 +559,23 @@ static void read_vif(struct ctx *c, const struct cfg_setting *s)
 	}
 }
 
+static void read_disk(struct ctx *c, const struct cfg_setting *s)
+{
+	if (s->value.kind != CFG_LIST) {
+		FAIL(c, s->line, "'disk' must be a list");
+		return;
+	}
+	for (size_t i = 0; i < s->value.count; i++) {
+		const struct cfg_value *v = &s->value.item[i];
+
+		if (v->kind != CFG_STRING) {
+			FAIL(c, v->line, "a disk must be a string");
+		} else if (!xlcfg_read_disk(&c->spec->vm, c->path, v->line, v->str)) {
+			c->failed = true;
+		}
+	}
+}
+
 /* --- keys that we refuse or ignore --------------------------------------- */
 
 static void read_not_yet(struct ctx *c, const struct cfg_setting *s)
@@ -602,7 +620,7 @@ static const struct key keys[] = {
 	{ "mv_console", read_console },
 	{ "mv_direct_map", read_direct_map },
 	{ "mv_assign", read_assign },
-	{ "disk", read_not_yet },
+	{ "disk", read_disk },
 	{ "pci", read_not_yet },
 	{ "usbdev", read_not_yet },
 	{ "usbctrl", read_not_yet },

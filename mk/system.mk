@@ -18,13 +18,15 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: help setup run shell check guests bench-net bench-guests
+.PHONY: help setup run shell check soak guests bench bench-net bench-guests
 
 help:
 	@printf '%s\n' \
 		'make run          set up, build, boot three Debian guests, check what they can do' \
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
+		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
+		'make bench        all benchmarks: bench-net' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
@@ -53,8 +55,15 @@ shell: build/.setup
 check: build/.setup
 	@scripts/setup --extra-kernels
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
-		check-programs guests extra-guests bench-guests guests-bare
+		check-programs guests extra-guests storage-guests bench-guests guests-bare
 	@$(PYTHON) tests/run-check
+
+# Hours, not minutes: not a part of check.
+soak: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
+
+bench: bench-net
 
 bench-net: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
@@ -105,6 +114,15 @@ extra-guests: $(EXTRA_INITRDS)
 $(EXTRA_INITRDS): build/guests/demo-%.cpio.gz: $(DEMO_PARTS)
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/demo/mkinitrd $* $@
+
+# Disks: the demo guest with an AoE server and tools for file systems.
+
+.PHONY: storage-guests
+storage-guests: build/guests/Image build/guests/storage.cpio.gz
+
+build/guests/storage.cpio.gz: guests/storage/mkinitrd $(DEMO_PARTS)
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/storage/mkinitrd standard $@
 
 # Benchmarks
 

@@ -57,6 +57,7 @@ unsigned int nics_find(struct nic *nics, unsigned int max);
 unsigned int vifs_find(struct nic *vifs, unsigned int max);
 /* Set MTU and promiscuous mode, and bring it up. */
 bool link_up(const char *name, unsigned int mtu);
+bool link_down(const char *name);
 /* Whatever comes in at `from` goes out at `to`, unchanged. */
 bool link_redirect(const char *from, const char *to);
 /* No frames larger than the sender made them, but as GRO does it. */

@@ -348,6 +348,21 @@ static void say_ready(void)
 	}
 }
 
+/*
+ * The kernel is to end. virtio_net's sender may spin for ever on a card that was
+ * shut down while frames come, so none must come.
+ */
+static int end(bool again)
+{
+	struct nic nics[NICS_MAX];
+	unsigned int count = nics_find(nics, NICS_MAX);
+
+	for (unsigned int i = 0; i < count; i++) {
+		(void)link_down(nics[i].name);
+	}
+	return reboot(again ? RB_AUTOBOOT : RB_POWER_OFF);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = strrchr(argv[0], '/');
@@ -355,7 +370,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	name = name != NULL ? name + 1 : argv[0];
 	if (getpid() != 1) {
-		return reboot(strcmp(name, "reboot") == 0 ? RB_AUTOBOOT : RB_POWER_OFF);
+		return end(strcmp(name, "reboot") == 0);
 	}
 	mount_all();
 	be_silent();

@@ -209,6 +209,17 @@ bool link_up(const char *name, unsigned int mtu)
 	return done(transact(&r), "can't bring it up", name);
 }
 
+bool link_down(const char *name)
+{
+	struct ifinfomsg link = {
+		.ifi_index = (int)if_nametoindex(name), .ifi_change = IFF_UP,
+	};
+	struct request r;
+
+	begin(&r, RTM_NEWLINK, 0, &link, sizeof(link));
+	return done(transact(&r), "can't take it down", name);
+}
+
 /* The filter's action: out of interface `to`. */
 static void put_redirect(struct request *r, unsigned int to)
 {

@@ -49,7 +49,7 @@ bool fdt_device_overlaps(const struct fdt_device *a, const struct fdt_device *b)
  * For who writes the device's node into another tree (arch/arm64/guest_dt.c).
  */
 
-/* Properties' sizes at the machine's GIC. */
+/* The machine's GIC, as far as interrupts of other nodes go. */
 struct fdt_gic {
 	uint32_t phandle;
 	uint32_t irq_cells;		/* 3 or 4 */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a domain has besides memory and vCPUs: its console, its XenStore ring
- * and nodes, its network devices.
+ * and nodes, its network and block devices.
  */
 #include "init/init.h"
 
+#include "blk/blk.h"
 #include "dev/fdt_boot.h"
 #include "dev/pl031.h"
 #include "kern/log.h"
@@ -237,6 +238,14 @@ static int vm_devices(struct vm *vm, struct domain *d)
 		if (err != 0) {
 			log_error("vm", "%s: network interface %u can't be made (error %d)",
 				  d->name, i, -err);
+		}
+	}
+	for (unsigned int i = 0; err == 0 && i < vm->config.vbd_count; i++) {
+		err = blk_vbd_create(d, i, &vm->config.vbd[i]);
+		if (err != 0) {
+			log_error("vm", "%s: disk '%s' with target '%s' can't be made (error %d)",
+				  d->name, vm->config.vbd[i].name, vm->config.vbd[i].target,
+				  -err);
 		}
 	}
 	if (err == 0 && rtc != NULL) {

@@ -4,6 +4,8 @@
  */
 #include "init/init.h"
 
+#include "blk/aoe.h"
+#include "blk/blk.h"
 #include "dev/fdt_boot.h"
 #include "dev/fdt_lib.h"
 #include "dev/pl011.h"
@@ -115,6 +117,17 @@ static void not_started(const struct vm_config *config, int err)
 	log_error("vm", "%s: not started (error %d)", config->name, -err);
 }
 
+static void storage_init(const struct vm_storage_config *storage)
+{
+	int err = storage->present ? aoe_init(storage) : 0;
+
+	if (err != 0) {
+		log_error("blk", "the storage network can't be made (error %d)", -err);
+	} else {
+		vm_storage_is(storage);
+	}
+}
+
 void vms_start(void)
 {
 	struct vmdesc_set set = {
@@ -132,6 +145,7 @@ void vms_start(void)
 		return;
 	}
 	descriptions_read(&set, &diag);
+	storage_init(&set.storage);
 	/* Before the VMs, so that none can take its MAC. */
 	management_start();
 	/* First all, so that RAM of their own is reserved while there is most. */
@@ -210,6 +224,10 @@ NORETURN void upcall_boot(void)
 	err = net_init();
 	if (err != 0) {
 		panic("the switch could not be made (error %d)", err);
+	}
+	err = blk_init();
+	if (err != 0) {
+		panic("the block switch could not be made (error %d)", err);
 	}
 	vcpu_switch_hook = runstate_update;
 	prompt_init();

@@ -47,6 +47,7 @@ struct cpu {
 	struct list work_late;		/* queued before the last exit */
 	struct list work_late_new;	/* queued since */
 	struct timer late_timer;
+	uint64_t late_paid;		/* late work was done for the time up to here */
 
 	/* Resting from deferred work; own CPU only. */
 	bool resting;

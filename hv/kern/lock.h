@@ -23,6 +23,9 @@ enum lock_rank {
 	LOCK_XENSTORE,		/* the whole store */
 	LOCK_NET_CONFIG,	/* ports, VLANs */
 	LOCK_NET_TX,		/* a vif queue, frames from the guest */
+	LOCK_BLK_CONFIG,	/* volumes and targets */
+	LOCK_BLK_QUEUE,		/* a vbd queue's ring */
+	LOCK_BLK_TARGET,	/* a block target and its volumes' queues */
 	LOCK_NET_FDB,
 	LOCK_NET_RX,		/* a vif queue, frames to the guest */
 	LOCK_NET_CAPTURE,	/* a capture's ring */

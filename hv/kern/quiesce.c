@@ -43,6 +43,7 @@ static uint64_t passed_by_all(void)
 void quiesce_pass(void)
 {
 	uint64_t e = atomic_load_explicit(&newest, memory_order_acquire);
+	unsigned int calls = 0;
 
 	atomic_store_explicit(&this_cpu()->epoch, e, memory_order_release);
 	spin_lock(&lock);
@@ -50,6 +51,10 @@ void quiesce_pass(void)
 		struct quiesce *q = list_entry(waiting.next, struct quiesce, node);
 
 		if (q->epoch > passed_by_all()) {
+			break;
+		}
+		if (calls++ == QUIESCE_BATCH) {
+			cpu_notify(this_cpu(), CPU_QUIESCE);
 			break;
 		}
 		list_remove(&q->node);

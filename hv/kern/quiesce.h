@@ -23,6 +23,9 @@ struct quiesce {
  */
 void quiesce_call(struct quiesce *q, void (*fn)(struct quiesce *q));
 
+/* Functions called in one pass; the CPU passes again for the rest. */
+#define QUIESCE_BATCH	64U
+
 /* The exit path tells: this CPU holds nothing now. Only on CPU_QUIESCE. */
 void quiesce_pass(void);
 

@@ -43,29 +43,35 @@ void work_queue_late(struct work *w)
 	}
 }
 
-/* Run what is in the list now; what the functions queue waits. */
-static void run_list(struct list *from)
+/*
+ * Run what is in the list now, at least one and no new one after `end`; what the
+ * functions queue waits.
+ */
+static void run_list(struct list *from, uint64_t end)
 {
-	struct list round;
-	struct list *item;
+	struct list *last = from->prev;
+	bool more = !list_empty(from);
 
-	if (list_empty(from)) {
-		return;
-	}
-	list_insert_before(from, &round);
-	list_remove(from);
-	while ((item = list_pop_front(&round)) != NULL) {
+	while (more) {
+		struct list *item = list_pop_front(from);
 		struct work *w = list_entry(item, struct work, node);
 
+		more = item != last;
 		/* From here on it may be queued again, on any CPU. */
 		atomic_exchange_explicit(&w->queued, 0, memory_order_acq_rel);
 		w->fn(w);
+		more = more && arch_now() < end;
 	}
 }
 
 void work_run(void)
 {
-	run_list(&this_cpu()->work);
+	struct cpu *c = this_cpu();
+
+	run_list(&c->work, c->work_since + CPU_WORK_NS);
+	if (!list_empty(&c->work)) {
+		cpu_notify(c, CPU_WORK);
+	}
 }
 
 static void late_flag_update(struct cpu *c)
@@ -80,7 +86,7 @@ void work_run_late(void)
 	struct cpu *c = this_cpu();
 	struct list *item;
 
-	run_list(&c->work_late);
+	run_list(&c->work_late, arch_now() + CPU_WORK_NS);
 	while ((item = list_pop_front(&c->work_late_new)) != NULL) {
 		list_push_back(&c->work_late, item);
 	}
@@ -91,7 +97,7 @@ void work_run_idle(void)
 {
 	struct cpu *c = this_cpu();
 
-	run_list(&c->work_late);
-	run_list(&c->work_late_new);
+	run_list(&c->work_late, UINT64_MAX);
+	run_list(&c->work_late_new, UINT64_MAX);
 	late_flag_update(c);
 }

@@ -3,7 +3,8 @@
  * Deferred work: functions that run soon in the hypervisor, in the exit path
  * of the CPU that queued them, with no lock held and before the guest goes
  * on. A function does a bounded piece (about 50 microseconds) and queues itself
- * again if there is more; other work and guests then get their turn.
+ * again if there is more; other work then gets its turn, but guests of this CPU
+ * only when none is left.
  */
 #ifndef KERN_WORK_H
 #define KERN_WORK_H
@@ -28,12 +29,16 @@ void work_queue(struct work *w);
 
 /*
  * Queue for this CPU's next exit from a guest but not the current one, and
- * not later than WORK_LATE_NS: for things that are often needless by then.
+ * not later than WORK_LATE_NS: for things that are often needless by then. It
+ * comes later if the CPU did more late work than it ran guests.
  */
 #define WORK_LATE_NS 200000ULL
 void work_queue_late(struct work *w);
 
-/* One round of this CPU's work, and of its late work. The exit path only. */
+/*
+ * One round of this CPU's work, and of its late work, or as much of it as is begun
+ * within CPU_WORK_NS. The exit path only.
+ */
 void work_run(void);
 void work_run_late(void);
 /* All late work, before the CPU sleeps. */

@@ -133,24 +133,12 @@ static enum mv_status attach(struct mgmt_call *c, struct vm *vm, struct domain *
 	return MV_OK;
 }
 
-/* The domain of a VM that runs; NULL: answer *status. */
-static struct domain *running(struct mgmt_call *c, const struct vm *vm, enum mv_status *status)
-{
-	struct domain *d = vm->state == VM_RUNNING ? domain_find(vm->id) : NULL;
-
-	if (d == NULL) {
-		*status = mgmt_refuse(c, MV_BUSY, "%s is %s", vm->config.name,
-				      vm_state_name(vm->state));
-	}
-	return d;
-}
-
 static enum mv_status vif_attach(struct mgmt_call *c)
 {
 	const struct mv_vif_attach *r = (const void *)c->body;
 	enum mv_status status;
 	struct vm *vm = mgmt_vm(c, &r->vm, &status);
-	struct domain *d = vm != NULL ? running(c, vm, &status) : NULL;
+	struct domain *d = vm != NULL ? mgmt_running(c, vm, &status) : NULL;
 	struct vm_vif_config v;
 	const char *wrong;
 
@@ -168,7 +156,7 @@ static enum mv_status vif_detach(struct mgmt_call *c)
 	uint32_t devid = mv_get32(r->devid);
 	enum mv_status status;
 	struct vm *vm = mgmt_vm(c, &r->vm, &status);
-	struct domain *d = vm != NULL ? running(c, vm, &status) : NULL;
+	struct domain *d = vm != NULL ? mgmt_running(c, vm, &status) : NULL;
 	int err;
 
 	if (d == NULL) {

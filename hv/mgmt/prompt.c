@@ -84,7 +84,7 @@ void prompt_print_text(const char *text, size_t n)
 const struct prompt_command *prompt_command(unsigned int n)
 {
 	static const struct prompt_command *const tables[] = {
-		prompt_vm_commands, prompt_net_commands,
+		prompt_vm_commands, prompt_net_commands, prompt_blk_commands,
 		prompt_xenstore_commands, prompt_sys_commands,
 	};
 

@@ -50,6 +50,7 @@ void prompt_print_text(const char *text, size_t n);
 extern const struct prompt_command prompt_sys_commands[];
 extern const struct prompt_command prompt_vm_commands[];
 extern const struct prompt_command prompt_net_commands[];
+extern const struct prompt_command prompt_blk_commands[];
 extern const struct prompt_command prompt_xenstore_commands[];
 
 /* The n-th command over all tables, or NULL. */

@@ -128,6 +128,19 @@ static void print_domain(struct domain *d)
 	prompt_print("  stage-2 tables: %llu pages\n", (unsigned long long)d->p2m.table_count);
 }
 
+/* What stays with it over restarts. */
+static void print_own(const struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->ram.count; i++) {
+		prompt_print("  RAM of its own: %llu MiB at 0x%llx\n",
+			     (unsigned long long)(vm->ram.bank[i].size >> 20),
+			     (unsigned long long)vm->ram.bank[i].base.v);
+	}
+	for (unsigned int i = 0; vm->assign != NULL && i < vm->assign->count; i++) {
+		prompt_print("  device: %s\n", vm->assign->device[i].path);
+	}
+}
+
 static bool cmd_info(struct prompt_call *c)
 {
 	struct vm *vm = find_vm(c->argv[0]);
@@ -142,6 +155,7 @@ static bool cmd_info(struct prompt_call *c)
 			     vm_action_name(vm->config.on_poweroff),
 			     vm_action_name(vm->config.on_reboot),
 			     vm_action_name(vm->config.on_crash));
+		print_own(vm);
 		if (d != NULL) {
 			print_domain(d);
 		}

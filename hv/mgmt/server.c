@@ -168,6 +168,17 @@ struct vm *mgmt_vm(struct mgmt_call *c, const struct mv_vm_ref *ref, enum mv_sta
 	return vm;
 }
 
+struct domain *mgmt_running(struct mgmt_call *c, const struct vm *vm, enum mv_status *status)
+{
+	struct domain *d = vm->state == VM_RUNNING ? domain_find(vm->id) : NULL;
+
+	if (d == NULL) {
+		*status = mgmt_refuse(c, MV_BUSY, "%s is %s", vm->config.name,
+				      vm_state_name(vm->state));
+	}
+	return d;
+}
+
 /* --- packets out --------------------------------------------------------------- */
 
 /* Send the packet in `tx`, with `size` bytes of payload, to a session's client. */
@@ -231,6 +242,7 @@ static const struct mgmt_verb *verb_find(unsigned int verb)
 	static const struct mgmt_verb *const tables[] = {
 		mgmt_image_verbs, mgmt_stream_verbs, mgmt_vm_verbs, mgmt_node_verbs,
 		mgmt_net_verbs, mgmt_create_verbs, mgmt_life_verbs, mgmt_vif_verbs,
+		mgmt_vbd_verbs,
 	};
 
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {

@@ -18,6 +18,7 @@
 #define MGMT_BATCH	16U		/* packets in one piece of work */
 
 struct vm;
+struct domain;
 
 /* One request. */
 struct mgmt_call {
@@ -48,6 +49,7 @@ extern const struct mgmt_verb mgmt_create_verbs[];
 extern const struct mgmt_verb mgmt_life_verbs[];
 extern const struct mgmt_verb mgmt_image_verbs[];
 extern const struct mgmt_verb mgmt_vif_verbs[];
+extern const struct mgmt_verb mgmt_vbd_verbs[];
 
 /* The node's own data, constant after mgmt_init(). */
 const struct mgmt_config *mgmt_node(void);
@@ -75,6 +77,9 @@ void mgmt_list_end(struct mv_list *l, uint32_t next);
 
 /* The VM that a request names; NULL: answer *status. */
 struct vm *mgmt_vm(struct mgmt_call *c, const struct mv_vm_ref *ref, enum mv_status *status);
+
+/* The domain of a VM that runs or is paused; NULL: answer *status. */
+struct domain *mgmt_running(struct mgmt_call *c, const struct vm *vm, enum mv_status *status);
 
 /* Send the reply as it is now as part `part` of `parts`, and begin the next one. */
 void mgmt_reply_part(struct mgmt_call *c, unsigned int part, unsigned int parts);

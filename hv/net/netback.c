@@ -303,23 +303,19 @@ int net_vif_create(struct domain *d, unsigned int index, const struct vm_vif_con
 	}
 	err = vif_port_init(v, config);
 	if (err != 0) {
-		goto fail_free;
+		heap_free(v);
+		return err;
 	}
 	err = switch_attach(&v->port);
-	if (err != 0) {
-		goto fail_free;
-	}
-	err = vif_device_create(v, config);
 	if (err == 0) {
-		return 0;
+		err = vif_device_create(v, config);
+		if (err == 0) {
+			return 0;
+		}
+		switch_detach(&v->port);
 	}
-	/* Not connected, but senders may have found the port. */
-	switch_detach(&v->port);
+	/* Not connected, but senders may have found the port, attached or not. */
 	quiesce_call(&v->quiesce, vif_free);
-	return err;
-
-fail_free:
-	heap_free(v);
 	return err;
 }
 

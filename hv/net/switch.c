@@ -137,13 +137,14 @@ static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct 
 }
 
 /*
- * From the wire a flood goes to no other wire, and to a port with one address
- * only if the frame is for many: what it may get by its address, it gets.
+ * A flood goes from no wire to another. An unknown address is behind no port
+ * that has one only, which is known: guests see nothing of others' frames when
+ * a wire goes and its addresses are forgotten.
  */
 static bool flood_reaches(const struct net_batch *b, const struct net_port *p, bool unicast)
 {
-	return !b->in->config.uplink ||
-	       !(p->config.uplink || (unicast && p->config.spoof_check));
+	return !(b->in->config.uplink && p->config.uplink) &&
+	       !(unicast && p->config.spoof_check);
 }
 
 /* Broadcast, multicast, unknown unicast. It never waits for a receiver. */

@@ -41,7 +41,10 @@ struct net_batch {
 /* Start with an empty table. Boot only. -ENOMEM. */
 MUST_CHECK int switch_init(void);
 
-/* Connect a complete port: -EEXIST (MAC in use in that VLAN), -ENOSPC. */
+/*
+ * Connect a complete port: -EEXIST (MAC in use in that VLAN), -ENOSPC. Senders may
+ * have found it before an error: free it by quiesce_call() then, too.
+ */
 MUST_CHECK int switch_attach(struct net_port *p);
 
 /* No new frames reach the port; free it by quiesce_call(). */

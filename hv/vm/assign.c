@@ -179,6 +179,10 @@ int assign_begin(struct vm *vm, struct domain *d)
 	a->done = 0;
 	a->quieting = false;
 	err = arch_guest_place(&d->arch, area_is_free, vm);
+	if (err != 0) {
+		log_error("vm", "%s: no room for the guest's own areas beside its devices",
+			  vm->config.name);
+	}
 	for (unsigned int i = 0; err == 0 && i < a->count; i++) {
 		const struct fdt_device *dev = &a->device[i];
 

@@ -21,7 +21,7 @@
 #include "mem/heap.h"
 #include "vm/vm.h"
 
-#define OPS_MAX 8U
+#define OPS_MAX 12U
 
 static struct spinlock list_lock = SPINLOCK_INIT(LOCK_DOMAIN_LIST);
 static uint64_t reserved[BITMAP_WORDS(DOMAIN_MAX)];

@@ -4,6 +4,7 @@
  */
 #include "vm/vm.h"
 
+#include "kern/cpu.h"
 #include "kern/log.h"
 #include "lib/parse.h"
 #include "lib/string.h"
@@ -34,6 +35,12 @@ static void restart_timer_fn(struct timer *t)
 	}
 }
 
+/* The builder goes on. */
+static void step_timer_fn(struct timer *t)
+{
+	work_queue(&container_of(t, struct vm, step_timer)->work);
+}
+
 int vm_add(const struct vm_config *config, struct vm **out)
 {
 	struct vm *vm = heap_alloc(sizeof(*vm));
@@ -51,6 +58,7 @@ int vm_add(const struct vm_config *config, struct vm **out)
 	}
 	work_init(&vm->work, vm_work_fn);
 	timer_init(&vm->restart_timer, restart_timer_fn);
+	timer_init(&vm->step_timer, step_timer_fn);
 	spin_lock(&vm_lock);
 	for (id = 1; id < VM_MAX && vms[id] != NULL; id++) {
 	}
@@ -188,10 +196,26 @@ int vm_start(struct vm *vm)
 	return err;
 }
 
+/*
+ * After a step. A guest that was running here gets as long as the step took:
+ * deferred work alone would keep it off the CPU until the VM is built.
+ */
+static void next_step(struct vm *vm, uint64_t began)
+{
+	uint64_t now = arch_now();
+
+	if (this_cpu()->current == NULL) {
+		work_queue(&vm->work);
+	} else {
+		timer_set(&vm->step_timer, now + (now - began));
+	}
+}
+
 /* The builder runs here, a step at a time. */
 static void vm_work_fn(struct work *w)
 {
 	struct vm *vm = container_of(w, struct vm, work);
+	uint64_t began = arch_now();
 	int ret;
 
 	if (vm->destroy || vm->reboot || vm->removed) {
@@ -200,7 +224,7 @@ static void vm_work_fn(struct work *w)
 	}
 	ret = vm_build_step(vm);
 	if (ret == 0) {
-		work_queue(w);
+		next_step(vm, began);
 	} else if (ret < 0) {
 		log_error("vm", "%s: could not be built (error %d)", vm->config.name, -ret);
 		build_failed(vm);

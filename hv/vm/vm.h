@@ -74,6 +74,7 @@ struct vm {
 	uint64_t restart_delay_ns;
 	struct timer restart_timer;
 	struct work work;
+	struct timer step_timer;	/* between two steps of the builder */
 	struct vm_build build;
 	struct quiesce quiesce;
 	struct vm_ram ram;		/* its own, if it is direct-mapped */
@@ -153,6 +154,18 @@ MUST_CHECK int vm_set_sched(struct vm *vm, unsigned int index, uint64_t mask, ui
 MUST_CHECK int vm_vif_add(struct vm *vm, unsigned int index, const struct vm_vif_config *vif);
 /* Take it out. */
 void vm_vif_drop(struct vm *vm, unsigned int index);
+
+/* Boot only: what VMs that are made at run time may have disks on. */
+void vm_storage_is(const struct vm_storage_config *storage);
+
+/*
+ * Take a disk into the description, after a check against all VMs' (told to `diag`).
+ * -EEXIST: the name or the target is in use; -ENOSPC; -EINVAL: no storage network.
+ */
+MUST_CHECK int vm_vbd_add(struct vm *vm, const struct vm_vbd_config *vbd,
+			  struct vmdesc_diag *diag);
+/* Take it out. */
+void vm_vbd_drop(struct vm *vm, const char *name);
 
 void vm_tell(const struct vm *vm, enum vm_event event);
 

@@ -7,9 +7,18 @@
 #include "lib/bits.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "mem/heap.h"
 #include "vm/console.h"
 #include "vm/vm.h"
 #include "vm/vmdesc_diag.h"
+#include "vm/vmdesc_vbd.h"
+
+static struct vm_storage_config storage;
+
+void vm_storage_is(const struct vm_storage_config *s)
+{
+	storage = *s;
+}
 
 static bool mac_is_taken(const struct vm_config *c, const struct vm_vif_config *vif)
 {
@@ -59,6 +68,9 @@ int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **o
 	if (config->assign_count > 0 || config->direct_map) {
 		vmdesc_tell(diag, VMDESC_ERROR, config->name,
 			    "devices and RAM of its own are given at boot only");
+		return -EINVAL;
+	}
+	if (!vmdesc_check_vbds(config, &storage, diag)) {
 		return -EINVAL;
 	}
 	for (unsigned int id = 1; id < VM_MAX; id++) {
@@ -185,4 +197,66 @@ int vm_vif_add(struct vm *vm, unsigned int n, const struct vm_vif_config *vif)
 void vm_vif_drop(struct vm *vm, unsigned int index)
 {
 	vm->config.vif[index] = (struct vm_vif_config){ .absent = true };
+}
+
+/* Whether a VM with no other disk than this could have it. */
+static bool vbd_is_free(struct vm_config *only, struct vmdesc_diag *diag)
+{
+	if (!vmdesc_check_vbds(only, &storage, diag)) {
+		return false;
+	}
+	for (unsigned int id = 1; id < VM_MAX; id++) {
+		const struct vm *other = vm_by_id(id);
+
+		if (other != NULL && !vmdesc_check_vbd_pair(only, &other->config, diag)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int vm_vbd_add(struct vm *vm, const struct vm_vbd_config *vbd, struct vmdesc_diag *diag)
+{
+	struct vm_config *c = &vm->config;
+	struct vm_config *only;
+	bool ok;
+
+	if (c->vbd_count == VM_VBD_MAX) {
+		return -ENOSPC;
+	}
+	for (unsigned int i = 0; i < c->vbd_count; i++) {
+		if (c->vbd[i].device == vbd->device) {
+			vmdesc_tell(diag, VMDESC_ERROR, c->name, "there is a disk '%s'",
+				    vbd->name);
+			return -EEXIST;
+		}
+	}
+	/* A description is too large for the stack. */
+	only = heap_alloc(sizeof(*only));
+	if (only == NULL) {
+		return -ENOMEM;
+	}
+	str_copy(only->name, c->name, sizeof(only->name));
+	only->vbd[0] = *vbd;
+	only->vbd_count = 1;
+	ok = vbd_is_free(only, diag);
+	heap_free(only);
+	if (!ok) {
+		return -EEXIST;
+	}
+	c->vbd[c->vbd_count++] = *vbd;
+	return 0;
+}
+
+void vm_vbd_drop(struct vm *vm, const char *name)
+{
+	struct vm_config *c = &vm->config;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < c->vbd_count; i++) {
+		if (strcmp(c->vbd[i].name, name) != 0) {
+			c->vbd[kept++] = c->vbd[i];
+		}
+	}
+	c->vbd_count = kept;
 }

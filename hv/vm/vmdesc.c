@@ -14,6 +14,8 @@
 #include "lib/hash.h"
 #include "lib/parse.h"
 #include "vm/vmdesc_diag.h"
+#include "vm/vmdesc_passthrough.h"
+#include "vm/vmdesc_vbd.h"
 
 struct parse {
 	const void *fdt;
@@ -510,6 +512,12 @@ static void read_vif(struct parse *p, int node)
 	p->vif = NULL;
 }
 
+static void read_vbd(struct parse *p, int node)
+{
+	p->failed |= !vmdesc_read_vbd(p->fdt, node, p->vm, p->diag);
+	no_children(p, node, "disk");
+}
+
 /* --- scheduling and console --------------------------------------------- */
 
 static void read_weight(struct parse *p, int node, const char *name)
@@ -673,6 +681,25 @@ static void read_direct_map(struct parse *p, int node, const char *name)
 	p->vm->direct_map = true;
 }
 
+/* A partial device tree: only what it says of the machine's devices. */
+static void read_device_tree(struct parse *p, int node)
+{
+	static const struct prop table[] = {
+		{ "reg", read_nothing },
+		{ "file", read_nothing },
+	};
+	struct vm_module m = { .data = NULL };
+	char device[VM_ASSIGN_PATH_MAX];
+	const char *why;
+
+	read_module(p, node, "device tree", &m, table, ARRAY_SIZE(table));
+	if (m.data != NULL && !p->failed &&
+	    vmdesc_passthrough(p->vm, m.data, m.size, device, &why) != 0) {
+		vm_fail(p, "device tree '%s'%s%s: %s", m.name, device[0] != '\0' ? ", " : "",
+			device, why);
+	}
+}
+
 /* A list of strings; what they name is looked up when the VM is made. */
 static void read_assign(struct parse *p, int node, const char *name)
 {
@@ -684,21 +711,13 @@ static void read_assign(struct parse *p, int node, const char *name)
 	}
 	for (int i = 0; i < count; i++) {
 		const char *s = fdt_stringlist_get(p->fdt, node, name, i, NULL);
-		size_t len = s != NULL ? str_copy(p->vm->assign[i], s, VM_ASSIGN_PATH_MAX) : 0;
+		const char *why = "it is no string";
 
-		if (len == 0 || len >= VM_ASSIGN_PATH_MAX) {
-			vm_fail(p, "device '%s' in '%s': it takes 1 to %u characters",
-				s != NULL ? s : "?", name, VM_ASSIGN_PATH_MAX - 1);
+		if (s == NULL || vmdesc_assign(p->vm, s, &why) != 0) {
+			vm_fail(p, "device '%s': %s", s != NULL ? s : "?", why);
 			return;
 		}
-		for (int j = 0; j < i; j++) {
-			if (strcmp(s, p->vm->assign[j]) == 0) {
-				vm_fail(p, "device '%s' is named twice", s);
-			}
-		}
 	}
-	p->vm->assign_count = (unsigned int)count;
-	p->vm->direct_map = true;
 }
 
 static void read_vpl011(struct parse *p, int node, const char *name)
@@ -770,7 +789,9 @@ static void read_child(struct parse *p, int node)
 		{ "xen,linux-zimage", read_kernel },
 		{ "multiboot,ramdisk", read_ramdisk },
 		{ "xen,linux-initrd", read_ramdisk },
+		{ "multiboot,device-tree", read_device_tree },
 		{ "mv,vif", read_vif },
+		{ "mv,vbd", read_vbd },
 		{ "mv,sched", read_sched },
 		{ "mv,console", read_console },
 	};
@@ -783,13 +804,7 @@ static void read_child(struct parse *p, int node)
 		}
 	}
 	name = fdt_get_name(p->fdt, node, NULL);
-	if (fdt_is_compatible(p->fdt, node, "multiboot,device-tree")) {
-		vm_warn(p, "partial device trees aren't supported, only mv,assign "
-			"(module ignored)");
-	} else {
-		vm_warn(p, "unknown node '%s' (ignored)",
-			name != NULL ? name : "?");
-	}
+	vm_warn(p, "unknown node '%s' (ignored)", name != NULL ? name : "?");
 }
 
 /* mv,name, or else the node's name without its unit address. */

@@ -10,7 +10,7 @@
  *
  * Whatever is wrong with one VM is told as a line of text that names the VM,
  * and never keeps another VM from being read. Trees may come from anyone.
- * No allocation; the caller owns all memory.
+ * The caller owns all memory; nothing stays allocated.
  *
  * Locking: none; the caller serialises.
  * Invariants: a struct vm_config that was parsed without an error has a
@@ -28,6 +28,13 @@
 #define VM_VIF_MAX		8
 #define VM_VIF_NAME_MAX		32	/* with the NUL */
 #define VM_VLAN_TRUNK_MAX	16
+#define VM_VBD_MAX		8
+#define VM_VBD_NAME_MAX		12	/* with the NUL */
+#define VM_TARGET_MAX		64	/* with the NUL */
+#define VM_VBD_IOPS_MAX		10000000U
+#define VM_VBD_KIB_MIN		64U
+#define VM_VBD_OUTAGE_MAX	86400U
+#define VM_STORAGE_MTU_MIN	1500U
 #define VM_MODULE_NAME_MAX	64	/* with the NUL */
 #define VM_ASSIGN_MAX		4
 #define VM_ASSIGN_PATH_MAX	64U	/* with the NUL */
@@ -74,6 +81,27 @@ struct vm_vif_config {
 	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
 
+struct vm_vbd_config {
+	char name[VM_VBD_NAME_MAX];	/* "xvda" */
+	uint32_t device;	/* the same as the frontend's number */
+	char target[VM_TARGET_MAX];	/* "aoe:1.2" */
+	bool read_only;
+	uint32_t queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
+	uint32_t iops;		/* limits; 0: none */
+	uint32_t kib_per_s;
+	uint32_t outage_s;	/* requests wait so long for the target; 0: for ever */
+};
+
+/* The machine's own end of the storage network; one for all VMs. */
+struct vm_storage_config {
+	bool present;
+	uint16_t vlan;		/* 1..4094 */
+	uint32_t mtu;		/* 1500..VM_MTU_MAX */
+	uint8_t mac[6];
+	bool has_mac;
+	bool reserve;		/* AoE: take targets for this machine alone */
+};
+
 enum vm_action {
 	VM_ACTION_DESTROY,
 	VM_ACTION_RESTART,
@@ -95,6 +123,8 @@ struct vm_config {
 
 	struct vm_vif_config vif[VM_VIF_MAX];
 	unsigned int vif_count;
+	struct vm_vbd_config vbd[VM_VBD_MAX];
+	unsigned int vbd_count;
 	bool console;		/* has a PV console */
 
 	enum vm_action on_poweroff;	/* default VM_ACTION_DESTROY */
@@ -152,6 +182,7 @@ struct vmdesc_set {
 	struct vm_config *vms;
 	unsigned int count;
 	unsigned int capacity;
+	struct vm_storage_config storage;	/* of the machine */
 	/*
 	 * Called for each child of /vms and /chosen that is compatible with
 	 * `other_compatible`, if that isn't NULL.
@@ -172,7 +203,7 @@ MUST_CHECK int vmdesc_parse(const void *fdt, int node,
 
 /*
  * Add every VM of a tree, i.e. each child of /chosen and of /vms that is
- * compatible with "xen,domain". `origin` names the tree in messages
+ * compatible with "xen,domain", and the storage network ("mv,storage"). `origin` names the tree in messages
  * ("device tree", or a file's name). `size` bytes may be read.
  */
 void vmdesc_add_tree(struct vmdesc_set *set, const void *fdt, size_t size,
@@ -201,6 +232,15 @@ void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag);
 MUST_CHECK bool vmdesc_check_alone(const struct vm_config *vm, struct vmdesc_diag *diag);
 MUST_CHECK bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other,
 				  struct vmdesc_diag *diag);
+
+/*
+ * A disk's name in the guest ("xvda", "xvdb2") as the number that its frontend
+ * is told. -EINVAL.
+ */
+MUST_CHECK int vmdesc_vdev_number(const char *name, uint32_t *number);
+
+/* Whether a disk's target is of a kind that there is. */
+bool vmdesc_target_ok(const char *target);
 
 /* Whether a VM may be called so. */
 bool vmdesc_name_ok(const char *name);

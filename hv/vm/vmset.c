@@ -10,6 +10,7 @@
 #include "vm/image.h"
 #include "vm/vmdesc.h"
 #include "vm/vmdesc_diag.h"
+#include "vm/vmdesc_vbd.h"
 
 #define LINE_MAX	256U
 #define DTB_SIZE_MAX	KIB(256)
@@ -93,7 +94,7 @@ static void add_node(struct vmdesc_set *set, const void *fdt, int node,
 	}
 }
 
-/* Returns the number of VM nodes, good or bad; -EINVAL: malformed tree. */
+/* Returns the number of nodes that say something, good or bad; -EINVAL: malformed tree. */
 static int add_tree(struct vmdesc_set *set, const void *fdt, size_t size,
 		    const char *origin, const struct vmdesc_source *source,
 		    struct vmdesc_diag *diag)
@@ -117,6 +118,10 @@ static int add_tree(struct vmdesc_set *set, const void *fdt, size_t size,
 			if (fdt_is_compatible(fdt, node, "xen,domain") &&
 			    fdt_is_enabled(fdt, node)) {
 				add_node(set, fdt, node, origin, source, diag);
+				seen++;
+			} else if (fdt_is_compatible(fdt, node, "mv,storage") &&
+				   fdt_is_enabled(fdt, node)) {
+				vmdesc_read_storage(fdt, node, origin, &set->storage, diag);
 				seen++;
 			} else if (set->other_compatible != NULL &&
 				   fdt_is_compatible(fdt, node, set->other_compatible) &&
@@ -341,7 +346,7 @@ bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_config *other
 		return false;
 	}
 	return check_macs(vm, other, diag) && check_modules(vm, other, diag) &&
-	       check_devices(vm, other, diag);
+	       check_devices(vm, other, diag) && vmdesc_check_vbd_pair(vm, other, diag);
 }
 
 /* Whether another vif of the set has this vif's MAC. */
@@ -385,7 +390,7 @@ void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag)
 
 	for (unsigned int i = 0; i < set->count; i++) {
 		const struct vm_config *vm = &set->vms[i];
-		bool ok = check_own(vm, diag);
+		bool ok = check_own(vm, diag) && vmdesc_check_vbds(vm, &set->storage, diag);
 
 		for (unsigned int j = 0; ok && j < kept; j++) {
 			ok = vmdesc_check_pair(vm, &set->vms[j], diag);

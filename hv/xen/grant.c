@@ -7,8 +7,9 @@
  *
  * Locking: the table's lock for growth, marks and pins; grant_frame() reads
  * without it. Table and frames are freed by quiesce_call().
- * Invariants: an entry is marked by the hypervisor if and only if a pin with
- * its reference exists; all pins of a reference have the same page.
+ * Invariants: an entry is marked by the hypervisor if and only if its `uses`
+ * is not 0, which counts pins and pieces; all pins of a reference have the same
+ * page.
  */
 #include "xen/grant.h"
 
@@ -88,16 +89,37 @@ int grant_frame(struct domain *d, uint32_t ref, bool write, void **page)
 	return entry_page(d, e, write, page);
 }
 
-/* Mark a good entry in use; *out is what it was then. */
-static int entry_mark(uint64_t *entry, uint64_t *out)
+/* Where the uses of a reference are counted; NULL: no memory. */
+static uint16_t *uses_find_locked(struct grant_table *t, uint32_t ref)
 {
+	uint16_t **counts = &t->uses[ref / GRANT_ENTRIES_PER_FRAME];
+
+	if (unlikely(*counts == NULL)) {
+		*counts = heap_alloc(GRANT_ENTRIES_PER_FRAME * sizeof(**counts));
+	}
+	return *counts != NULL ? *counts + ref % GRANT_ENTRIES_PER_FRAME : NULL;
+}
+
+/* Mark a good entry in use once more; *out is what it was then. */
+static int entry_mark_locked(struct grant_table *t, uint64_t *entry, uint32_t ref, bool write,
+			     uint64_t *out)
+{
+	uint64_t mark = write ? ENTRY_IN_USE : GTF_READING;
+	uint16_t *uses = uses_find_locked(t, ref);
 	uint64_t e = READ_ONCE(*entry);
 
+	if (unlikely(uses == NULL)) {
+		return -ENOMEM;
+	}
+	if (unlikely(*uses == UINT16_MAX)) {
+		return -ENOSPC;
+	}
 	for (unsigned int i = 0; i < GUEST_WORD_TRIES; i++) {
-		if (!entry_is_good(e, true)) {
+		if (!entry_is_good(e, write)) {
 			return entry_error(e);
 		}
-		if (arch_word_try((_Atomic uint64_t *)entry, &e, e | ENTRY_IN_USE)) {
+		if (arch_word_try((_Atomic uint64_t *)entry, &e, e | mark)) {
+			++*uses;
 			*out = e;
 			return 0;
 		}
@@ -105,19 +127,22 @@ static int entry_mark(uint64_t *entry, uint64_t *out)
 	return -EBUSY;
 }
 
-static void entry_unmark(struct domain *d, uint64_t *entry)
+/* One use of an entry ended; all our accesses of its page come before. */
+static void entry_unmark_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
+				uint32_t ref)
 {
 	uint64_t old;
 
-	/* All our accesses of the page come before. */
-	(void)guest_word_change(d, entry, ENTRY_IN_USE, 0, &old);
+	if (--*uses_find_locked(t, ref) == 0) {
+		(void)guest_word_change(d, entry, ENTRY_IN_USE, 0, &old);
+	}
 }
 
 static int pin_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
 		      uint32_t ref, void **page)
 {
 	uint64_t e;
-	int err = entry_mark(entry, &e);
+	int err = entry_mark_locked(t, entry, ref, true, &e);
 
 	if (err != 0) {
 		return err;
@@ -130,8 +155,8 @@ static int pin_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
 	if (err == 0) {
 		err = pin_add_locked(&t->pins, *page, ref);
 	}
-	if (err != 0 && pin_page_of_ref_locked(&t->pins, ref) == NULL) {
-		entry_unmark(d, entry);
+	if (err != 0) {
+		entry_unmark_locked(d, t, entry, ref);
 	}
 	return err;
 }
@@ -160,11 +185,101 @@ void grant_unpin(struct domain *d, uint32_t ref)
 		return;
 	}
 	spin_lock(&t->lock);
-	if (pin_remove_locked(&t->pins, NULL, ref) &&
-	    pin_page_of_ref_locked(&t->pins, ref) == NULL) {
-		entry_unmark(d, entry);
+	if (pin_remove_locked(&t->pins, NULL, ref)) {
+		entry_unmark_locked(d, t, entry, ref);
 	}
 	spin_unlock(&t->lock);
+}
+
+/* --- pieces ------------------------------------------------------------------- */
+
+int grant_pieces_reserve(struct domain *d, uint32_t n)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+	int err;
+
+	if (t == NULL) {
+		return -EINVAL;
+	}
+	spin_lock(&t->lock);
+	err = page_counts_reserve(&t->pages, n);
+	spin_unlock(&t->lock);
+	return err;
+}
+
+void grant_pieces_release(struct domain *d, uint32_t n)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+
+	if (t != NULL) {
+		spin_lock(&t->lock);
+		page_counts_release(&t->pages, n);
+		spin_unlock(&t->lock);
+	}
+}
+
+static int piece_use_locked(struct domain *d, struct grant_table *t, struct grant_piece *p,
+			    bool write)
+{
+	uint64_t *entry = entry_find(t, p->ref);
+	uint64_t e;
+	int err;
+
+	if (unlikely(entry == NULL)) {
+		return -ENOENT;
+	}
+	err = entry_mark_locked(t, entry, p->ref, write, &e);
+	if (unlikely(err != 0)) {
+		return err;
+	}
+	err = entry_page(d, e, write, &p->page);
+	if (err == 0 && unlikely(!page_count_add(&t->pages, p->page))) {
+		err = -ENOSPC;
+	}
+	if (unlikely(err != 0)) {
+		entry_unmark_locked(d, t, entry, p->ref);
+	}
+	return err;
+}
+
+static void pieces_unuse_locked(struct domain *d, struct grant_table *t,
+				const struct grant_piece *piece, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		page_count_drop(&t->pages, piece[i].page);
+		entry_unmark_locked(d, t, entry_find(t, piece[i].ref), piece[i].ref);
+	}
+}
+
+int grant_pieces_use(struct domain *d, struct grant_piece *piece, unsigned int n, bool write)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+	int err = 0;
+
+	if (t == NULL) {
+		return -EINVAL;
+	}
+	spin_lock(&t->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		err = piece_use_locked(d, t, &piece[i], write);
+		if (err != 0) {
+			pieces_unuse_locked(d, t, piece, i);
+			break;
+		}
+	}
+	spin_unlock(&t->lock);
+	return err;
+}
+
+void grant_pieces_unuse(struct domain *d, const struct grant_piece *piece, unsigned int n)
+{
+	struct grant_table *t = READ_ONCE(d->grant);
+
+	if (t != NULL) {
+		spin_lock(&t->lock);
+		pieces_unuse_locked(d, t, piece, n);
+		spin_unlock(&t->lock);
+	}
 }
 
 static int grow_locked(struct grant_table *t, unsigned int count)
@@ -294,7 +409,9 @@ static void table_free(struct quiesce *q)
 
 	for (unsigned int i = 0; i < t->frame_count; i++) {
 		frame_free(t->frame[i], 0);
+		heap_free(t->uses[i]);
 	}
+	page_counts_fini(&t->pages);
 	heap_free(t);
 }
 

@@ -10,6 +10,7 @@
 #define XEN_GRANT_H
 
 #include "vm/domain.h"
+#include "xen/page_count.h"
 #include "xen/pin.h"
 
 #define GRANT_MAX_FRAMES	256U	/* 512 entries each */
@@ -22,7 +23,18 @@ struct grant_table {
 	unsigned int frame_limit;	/* set before the domain runs */
 	/* Entries as words, see abi.h; a frame never goes away or moves. */
 	_Atomic(uint64_t *) frame[GRANT_MAX_FRAMES];
+	/* Under lock: how often each reference is in use or pinned. */
+	uint16_t *uses[GRANT_MAX_FRAMES];
+	struct page_counts pages;	/* under lock: in use by pieces */
 	struct pin_set pins;		/* under lock */
+};
+
+/* A part of a granted page, for I/O that outlives the guest's call. */
+struct grant_piece {
+	void *page;			/* set by grant_pieces_use() */
+	uint32_t ref;
+	uint16_t offset;
+	uint16_t len;			/* offset + len <= PAGE_SIZE */
 };
 
 /*
@@ -45,6 +57,25 @@ MUST_CHECK int grant_frame(struct domain *d, uint32_t ref, bool write, void **pa
  */
 MUST_CHECK int grant_pin(struct domain *d, uint32_t ref, void **page);
 void grant_unpin(struct domain *d, uint32_t ref);
+
+/*
+ * Room for `n` more pieces in use at a time, for a device; released when none
+ * of them is in use any more. -ENOMEM, -ENOSPC, -EINVAL (the domain is going
+ * away).
+ */
+MUST_CHECK int grant_pieces_reserve(struct domain *d, uint32_t n);
+void grant_pieces_release(struct domain *d, uint32_t n);
+
+/*
+ * Take the pages of `n` pieces into use, for writing if `write`: the entries are
+ * marked and the guest can neither end the grants nor give the pages back
+ * until grant_pieces_unuse(). All or none. A page or a reference may be in use
+ * any number of times. Errors of grant_pin(); -ENOMEM.
+ */
+MUST_CHECK int grant_pieces_use(struct domain *d, struct grant_piece *piece, unsigned int n,
+				bool write);
+/* Nobody touches the pages any more. */
+void grant_pieces_unuse(struct domain *d, const struct grant_piece *piece, unsigned int n);
 
 /*
  * At most so many frames for this domain (no more than GRANT_MAX_FRAMES), before

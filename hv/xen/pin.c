@@ -4,7 +4,8 @@
  *
  * A pin names the machine page, so that it holds whatever address the guest
  * gave for it. There are few; searching them all is cheap beside a change of
- * the map, which is the only thing that has to.
+ * the map, which is the only thing that has to. Pages of requests, of which
+ * there may be thousands, are counted in a table instead (xen/page_count.h).
  *
  * Locking: the lock of struct grant_table, over the check and the change.
  */
@@ -56,14 +57,17 @@ void *pin_page_of_ref_locked(const struct pin_set *s, uint32_t ref)
 	return NULL;
 }
 
-static bool is_pinned_locked(const struct pin_set *s, const void *page)
+/* Pinned, or in use by a piece. */
+static bool is_pinned_locked(const struct grant_table *t, const void *page)
 {
+	const struct pin_set *s = &t->pins;
+
 	for (unsigned int i = 0; i < s->count; i++) {
 		if (s->pin[i].page == page) {
 			return true;
 		}
 	}
-	return false;
+	return page_count_has(&t->pages, page);
 }
 
 /* The domain's table with its lock taken, or NULL when it is gone. */
@@ -130,7 +134,7 @@ bool page_is_pinned(struct domain *d, const void *page)
 	bool pinned = false;
 
 	if (t != NULL) {
-		pinned = is_pinned_locked(&t->pins, page);
+		pinned = is_pinned_locked(t, page);
 		spin_unlock(&t->lock);
 	}
 	return pinned;
@@ -153,7 +157,7 @@ static int check_replace_locked(struct domain *d, const struct grant_table *t, g
 		return 0;
 	}
 	/* Registers of an assigned device stay, too; they are no RAM to look up. */
-	if ((attr & S2_DEVICE) == 0 && !is_pinned_locked(&t->pins, hpa_to_va(pa))) {
+	if ((attr & S2_DEVICE) == 0 && !is_pinned_locked(t, hpa_to_va(pa))) {
 		return 0;
 	}
 	atomic_fetch_add_explicit(&d->stats.misuse, 1, memory_order_relaxed);

@@ -99,18 +99,21 @@ int xenbus_printf(struct xenbus_device *dev, const char *key, const char *fmt,
 
 /* --- State machine -------------------------------------------------------- */
 
-static void set_state(struct xenbus_device *dev, enum xenbus_state state)
+static void write_state(struct xenbus_device *dev)
 {
-	int err;
+	int err = xenbus_printf(dev, "state", "%u", (unsigned int)dev->state);
 
-	if (dev->state == state) {
-		return;
-	}
-	dev->state = state;
-	err = xenbus_printf(dev, "state", "%u", (unsigned int)state);
 	if (err) {
 		log_error("xenbus", "%s: state %u not written: error %d",
-			  dev->back_path, (unsigned int)state, -err);
+			  dev->back_path, (unsigned int)dev->state, -err);
+	}
+}
+
+static void set_state(struct xenbus_device *dev, enum xenbus_state state)
+{
+	if (dev->state != state) {
+		dev->state = state;
+		write_state(dev);
 	}
 }
 
@@ -142,11 +145,15 @@ static void connect(struct xenbus_device *dev)
 		return;
 	}
 	err = dev->driver->connect(dev);
+	if (err == -EAGAIN) {
+		return;
+	}
 	if (err) {
 		fail(dev, "frontend's keys not usable");
 		return;
 	}
 	dev->connected = true;
+	dev->was_connected = true;
 	set_state(dev, XENBUS_CONNECTED);
 	log_guest(dev->domid, "%s %u connected", dev->driver->type, dev->devid);
 }
@@ -172,12 +179,28 @@ static void restart(struct xenbus_device *dev)
 	}
 }
 
+static void closed(struct xenbus_device *dev)
+{
+	bool tell = atomic_load_explicit(&dev->unplug, memory_order_relaxed) ||
+		    (dev->was_connected && dev->front == XENBUS_CLOSED);
+
+	disconnect(dev);
+	set_state(dev, XENBUS_CLOSED);
+	dev->was_connected = false;
+	if (tell && dev->driver->closed) {
+		dev->driver->closed(dev);
+	}
+}
+
 /* The watch's callback. */
 static void device_step(void *ctx)
 {
 	struct xenbus_device *dev = ctx;
 	const char *why = atomic_exchange_explicit(&dev->failed, NULL,
 						   memory_order_acq_rel);
+	/* Before the driver looks at what changed. */
+	bool poked = atomic_exchange_explicit(&dev->poked, false,
+					      memory_order_acq_rel);
 
 	if (why && dev->connected) {
 		fail(dev, why);
@@ -201,44 +224,53 @@ static void device_step(void *ctx)
 		break;
 	case XENBUS_CLOSED:
 	case XENBUS_UNKNOWN:
-		disconnect(dev);
-		set_state(dev, XENBUS_CLOSED);
+		closed(dev);
 		break;
 	case XENBUS_INIT_WAIT:
 	case XENBUS_RECONFIGURING:
 	case XENBUS_RECONFIGURED:
 		break;
 	}
+	if (poked && dev->connected && dev->driver->refresh && dev->driver->refresh(dev)) {
+		write_state(dev);
+	}
 }
 
 /*
- * Failures and unplugging are told from where locks of a higher rank are held:
- * a flag in the device, and deferred work that finds the devices with one.
+ * Failures and changes are told from where locks of a higher rank are held: a
+ * flag in the device, and deferred work that finds the devices with one.
  */
-static void failed_fn(struct work *w)
+static void flagged_fn(struct work *w)
 {
 	struct xenbus_device *dev;
 
 	spin_lock(&lock);
 	list_for_each(dev, &devices, node) {
-		/* Acquire: pairs with the release in xenbus_fail(). */
+		/* Acquire: pairs with the release of who set the flag. */
 		if (dev->watch &&
-		    atomic_load_explicit(&dev->failed, memory_order_acquire)) {
+		    (atomic_load_explicit(&dev->failed, memory_order_acquire) ||
+		     atomic_load_explicit(&dev->poked, memory_order_acquire))) {
 			xs_watch_trigger(dev->watch);
 		}
 	}
 	spin_unlock(&lock);
 }
 
-static struct work failed_work = {
-	.node = LIST_INIT(failed_work.node),
-	.fn = failed_fn,
+static struct work flagged_work = {
+	.node = LIST_INIT(flagged_work.node),
+	.fn = flagged_fn,
 };
 
 void xenbus_fail(struct xenbus_device *dev, const char *why)
 {
 	atomic_store_explicit(&dev->failed, why, memory_order_release);
-	work_queue(&failed_work);
+	work_queue(&flagged_work);
+}
+
+void xenbus_poke(struct xenbus_device *dev)
+{
+	atomic_store_explicit(&dev->poked, true, memory_order_release);
+	work_queue(&flagged_work);
 }
 
 /* --- Creation and removal ------------------------------------------------- */

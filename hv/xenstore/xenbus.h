@@ -52,7 +52,8 @@ struct xenbus_driver {
 
 	/*
 	 * The frontend published its rings: read its keys and take them into
-	 * use. The backend is Connected afterwards. An error makes the device
+	 * use. The backend is Connected afterwards. -EAGAIN: not yet, it is
+	 * called again after xenbus_poke(). Another error makes the device
 	 * fail: disconnect is not called for it.
 	 */
 	int (*connect)(struct xenbus_device *dev);
@@ -63,6 +64,20 @@ struct xenbus_driver {
 	 * nothing of the guest is in use and no event is raised any more.
 	 */
 	void (*disconnect)(struct xenbus_device *dev);
+
+	/*
+	 * xenbus_poke() was called and the device is connected: publish what
+	 * changed. True: have the frontend look at it (the backend's state is
+	 * written again). May be NULL.
+	 */
+	bool (*refresh)(struct xenbus_device *dev);
+
+	/*
+	 * The frontend closed a device that it had connected, or that is being
+	 * unplugged (`dev->unplug`). Some frontends don't take a closed device
+	 * again: it must be made anew for them. May be NULL.
+	 */
+	void (*closed)(struct xenbus_device *dev);
 };
 
 /* A key and its value, made with the device. */
@@ -84,6 +99,7 @@ struct xenbus_device {
 	enum xenbus_state state;	/* the backend's */
 	enum xenbus_state front;	/* the frontend's, when last looked at */
 	bool connected;
+	bool was_connected;		/* and not closed since */
 	uint32_t failures;
 
 	/* Private to xenbus.c. */
@@ -91,6 +107,7 @@ struct xenbus_device {
 	struct xs_txn *txn;		/* while being created */
 	_Atomic(const char *) failed;	/* what xenbus_fail() was told */
 	_Atomic bool unplug;
+	_Atomic bool poked;
 	struct list node;
 };
 
@@ -120,6 +137,12 @@ void xenbus_device_unplug(struct xenbus_device *dev);
  * a constant string. Any context, any lock held, often.
  */
 void xenbus_fail(struct xenbus_device *dev, const char *why);
+
+/*
+ * What the driver publishes changed, or connect may work now: its callbacks
+ * follow soon. Any context, any lock held, often.
+ */
+void xenbus_poke(struct xenbus_device *dev);
 
 /*
  * The frontend's key as a decimal number. -ENOENT, -EINVAL (not a number),

@@ -220,7 +220,8 @@ void watch_fire(const char *path, const struct xs_node *n,
 	if (len > 1) {
 		fire_prefix(&f, len, f.hash);
 	}
-	if (removed) {
+	/* Of what is below a leaf nothing exists. */
+	if (removed && !list_empty(&n->children)) {
 		fire_below(&f);
 	}
 }

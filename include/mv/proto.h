@@ -185,9 +185,9 @@ enum mv_verb {
 	MV_VIF_LIST = 0x20,
 	MV_VIF_ATTACH = 0x21,		/* changes */
 	MV_VIF_DETACH = 0x22,		/* changes */
-	MV_VBD_LIST = 0x28,		/* reserved */
-	MV_VBD_ATTACH = 0x29,		/* reserved */
-	MV_VBD_DETACH = 0x2a,		/* reserved */
+	MV_VBD_LIST = 0x28,
+	MV_VBD_ATTACH = 0x29,		/* changes */
+	MV_VBD_DETACH = 0x2a,		/* changes */
 
 	MV_BLOB_PUT = 0x30,
 	MV_IMAGE_LIST = 0x38,
@@ -464,6 +464,36 @@ struct mv_vif_detach {
 	struct mv_be32 reserved;
 };
 
+/* --- disks ---------------------------------------------------------------- */
+
+#define MV_VBD_READ_ONLY	0x1u
+#define MV_VBD_CONNECTED	0x2u	/* in replies only: the guest's driver uses it */
+#define MV_VBD_UNPLUGGING	0x4u	/* in replies only: the guest was asked to let go */
+
+struct mv_vbd {
+	char name[16];			/* in the guest: "xvda" */
+	char target[64];		/* "aoe:1.2" */
+	struct mv_be32 flags;		/* MV_VBD_* */
+	struct mv_be32 queues;		/* limit; 0: as many as vCPUs */
+	struct mv_be32 iops;		/* limits; 0: none */
+	struct mv_be32 kib_per_s;
+	struct mv_be32 outage_s;	/* requests wait so long for the target; 0: for ever */
+	struct mv_be32 reserved;
+	struct mv_be64 sectors;		/* of 512 bytes; in replies; 0: not known yet */
+};
+
+/* MV_VBD_LIST: mv_cursor with arg = VM id, mv_list of mv_vbd */
+
+struct mv_vbd_attach {			/* reply: mv_vbd */
+	struct mv_vm_ref vm;
+	struct mv_vbd vbd;
+};
+
+struct mv_vbd_detach {
+	struct mv_vm_ref vm;
+	char name[16];
+};
+
 /* --- bodies longer than a packet ----------------------------------------- */
 
 #define MV_BLOB_MAX	32768
@@ -722,6 +752,9 @@ MV_SIZE(mv_top, 168);
 MV_SIZE(mv_vif, 88);
 MV_SIZE(mv_vif_attach, 160);
 MV_SIZE(mv_vif_detach, 80);
+MV_SIZE(mv_vbd, 112);
+MV_SIZE(mv_vbd_attach, 184);
+MV_SIZE(mv_vbd_detach, 88);
 MV_SIZE(mv_blob_put, 16);
 MV_SIZE(mv_blob_state, 8);
 MV_SIZE(mv_image_begin, 104);

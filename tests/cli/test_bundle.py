@@ -131,6 +131,19 @@ def test_two_vms(box):
     assert got[0][1] % 8 == 0
 
 
+def test_devices(box):
+    cfg = box.cfg("a", mv_assign="['/pcie@10000000', 'gpio0']")
+    assert box.bundle(cfg).returncode == 0
+    out = box.list()
+    assert "    device    /pcie@10000000\n" in out
+    assert "    device    gpio0\n" in out
+    assert "direct-mapped" in out
+    assert box.bundle(box.cfg("b", mv_direct_map=1)).returncode == 0
+    assert "direct-mapped" in box.list()
+    assert box.bundle(box.cfg("c", mv_direct_map=0)).returncode == 0
+    assert "direct-mapped" not in box.list()
+
+
 def test_same_bytes_each_time(box):
     cfg = box.cfg("a", ramdisk='"initrd"')
     assert box.bundle(cfg).returncode == 0
@@ -199,6 +212,36 @@ def test_watchdog(box):
     assert "watchdog  within 30 s\n" in box.list()
 
 
+def test_disks(box):
+    cfg = box.cfg("a", disk="['aoe:1.2,raw,xvda,ro', 'vdev=xvdb, target=aoe:1.3, "
+                  "iops=100,kib_per_s=2048,outage=60,queues=1']")
+    r = box.bundle("--storage", "vlan=100,mtu=9000,mac=02:00:00:00:00:01,reserve=1", cfg)
+    assert r.returncode == 0, r.stderr
+    out = box.list()
+    assert "storage network: VLAN 100, MTU 9000, reserves its targets" in out
+    assert "xvda      aoe:1.2, read-only" in out
+    assert "xvdb      aoe:1.3, 1 queues, 100 IOPS, 2048 KiB/s, waits 60 s" in out
+
+
+def test_disk_without_storage(box):
+    err = box.refused(box.cfg("a", disk="['aoe:1.2,raw,xvda,ro']"), "needs a storage network")
+    assert "disk 'xvda'" in err
+
+
+@pytest.mark.parametrize("text,word", [
+    ("mtu=9000", "--storage: error: vlan= is missing"),
+    ("vlan=0", "vlan=0: it must be 1 to 4094"),
+    ("vlan=5,mtu=500", "mtu=500: it must be 1500"),
+    ("vlan=5,mac=01:00:00:00:00:00", "isn't the address of a single interface"),
+    ("vlan", "'vlan' isn't key=value"),
+    ("vlan=5,x=1", "x= isn't supported"),
+])
+def test_refused_storage(box, text, word):
+    r = box.bundle("--storage", text, box.cfg("a"))
+    assert r.returncode == 1
+    assert word in r.stderr
+
+
 def test_command_lines(box):
     def args(**settings):
         assert box.bundle(box.cfg("a", **settings)).returncode == 0
@@ -215,7 +258,16 @@ def test_command_lines(box):
 # --- what is refused ---------------------------------------------------------
 
 @pytest.mark.parametrize("key,value,word", [
-    ("disk", "['phy:/dev/vg/x,xvda,w']", "'disk' isn't supported yet"),
+    ("disk", "['phy:/dev/vg/x,raw,xvda,w']", "disk: target 'phy:/dev/vg/x' isn't supported"),
+    ("disk", "['vdev=sda,target=aoe:1.2']", "disk: vdev 'sda' isn't supported"),
+    ("disk", "['vdev=xvda,target=aoe:1.2,format=qcow2']", "disk: format 'qcow2'"),
+    ("disk", "['vdev=xvda,target=aoe:1.2,access=x']", "disk: access 'x'"),
+    ("disk", "['vdev=xvda,target=aoe:1.2,devtype=cdrom']", "disk: devtype 'cdrom'"),
+    ("disk", "['vdev=xvda,target=aoe:1.2,iops=0']", "iops=0: it must be 1 to"),
+    ("disk", "['vdev=xvda,target=aoe:1.2,colour=red']", "disk: colour= isn't supported"),
+    ("disk", "['vdev=xvda']", "disk: 'vdev=xvda' has no target"),
+    ("disk", "['target=aoe:1.2']", "has no vdev"),
+    ("disk", "'x'", "'disk' must be a list"),
     ("pci", "['01:00.0']", "'pci' isn't supported yet"),
     ("type", '"hvm"', "isn't supported: every VM is PVH"),
     ("vcpus", "0", "'vcpus' is 0; it must be 1 to 8"),
@@ -235,6 +287,10 @@ def test_command_lines(box):
     ("cpus", '"64"', "'cpus' takes"),
     ("cpus", '["0"]\nvcpus = 2', "'cpus' lists fewer CPUs"),
     ("uuid", '"123"', "isn't a UUID"),
+    ("mv_assign", '"/pcie@10000000"', "'mv_assign' must be a list"),
+    ("mv_assign", "['/a', '']", "'mv_assign' takes paths or aliases"),
+    ("mv_assign", "['/a', '/b', '/c', '/d', '/e']", "more than 4 devices"),
+    ("mv_direct_map", "2", "'mv_direct_map' is 2"),
     ("kernel", '"nowhere"', "nowhere: No such file"),
     ("kernel", '"."', ".: Invalid argument"),
 ])
@@ -305,6 +361,11 @@ def test_collisions(box):
     r = box.bundle(a, b)
     assert r.returncode == 1
     assert "vm 'b': MAC 00:16:3e:00:00:01 of vif 0 is that of vif 0 of vm 'a'" in r.stderr
+    c = box.cfg("c", mv_assign="['/pcie@10000000']")
+    d = box.cfg("d", mv_assign="['/gpio', '/pcie@10000000']")
+    r = box.bundle(c, d)
+    assert r.returncode == 1
+    assert "vm 'd': device '/pcie@10000000' belongs to vm 'c'" in r.stderr
     r = box.bundle(a, a)
     assert r.returncode == 1
     assert "vm 'a': there is another VM of this name" in r.stderr

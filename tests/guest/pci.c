@@ -10,6 +10,7 @@
 #define EDU_ID		0x11e81234U
 #define BAR		0x10000000UL	/* where it is put */
 #define ROUNDS		200U
+#define SGI_CALL	1U
 
 #define CFG_COMMAND	0x04U
 #define CFG_BAR0	0x10U
@@ -198,6 +199,67 @@ static void case_mask(void)
 	CHECK((read32(word + 0x200) & bit) == 0);
 }
 
+static volatile bool other_done;
+static volatile unsigned int other_cpu;
+
+static void on_irq_elsewhere(unsigned int intid)
+{
+	other_cpu = cpu_id();
+	on_irq(intid);
+}
+
+static void on_call(unsigned int intid)
+{
+	(void)intid;
+}
+
+/*
+ * The second CPU takes what is routed to it, then goes off with one that it
+ * was told of and did not take.
+ */
+static void other(void)
+{
+	gic_cpu_init();
+	irq_set(SGI_CALL, on_call);
+	irq_set(edu_irq, on_irq_elsewhere);		/* to this CPU */
+	while (!other_done) {
+		wfi();
+		irq_enable();
+		isb();
+		irq_disable();
+	}
+	write32(EDU_RAISE, 1);
+	delay_us(1000);
+	(void)read32(GICD_BASE);			/* an exit and an entry */
+}
+
+/* Routed to another CPU; what that one leaves behind comes here. */
+static void case_route(void)
+{
+	taken = 0;
+	other_done = false;
+	CHECK_EQ(cpu_start(1, other), 0);
+	CHECK(WAIT_FOR((read32(GICD_BASE + 0x6000 + edu_irq * 8) & 0xff) == 1, 1000000));
+	for (unsigned int i = 1; i <= ROUNDS; i++) {
+		other_cpu = UINT32_MAX;
+		write32(EDU_RAISE, 1);
+		if (!WAIT_FOR(taken == i && read32(EDU_IRQ_STATUS) == 0, 1000000)) {
+			fail("interrupt %u on the other CPU came %u times", i, taken);
+			break;
+		}
+		CHECK_EQ(other_cpu, 1);
+	}
+	other_done = true;
+	taken = 0;
+	sgi_send(1, SGI_CALL);
+	CHECK(cpu_wait_off(1));
+	CHECK_EQ(taken, 0);
+	irq_set(edu_irq, on_irq);
+	irq_enable();
+	CHECK(WAIT_FOR(taken == 1, 1000000));
+	irq_disable();
+}
+
 static int64_t memory_op(uint32_t op, struct xen_reservation *r)
 {
 	return hypercall(HC_MEMORY_OP, op, (uint64_t)r, 0, 0, 0);
@@ -272,6 +334,27 @@ static void case_others(void)
 	(void)fault_end();
 }
 
+/* Registers as arguments of hypercalls, also if the guest calls them memory. */
+static void case_arguments(void)
+{
+	const uint64_t normal = 0x701;
+	uint64_t places[] = { BAR, edu, ecam, 0x3eff0000, 0x8000000000 - 64, 64UL << 30 };
+
+	for (unsigned int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < COUNT(places); i++) {
+			CHECK(hypercall(HC_XEN_VERSION, 1, places[i], 0, 0, 0) < 0);
+			CHECK(hypercall(HC_XEN_VERSION, 6, places[i], 0, 0, 0) < 0);
+			CHECK(hypercall(HC_MEMORY_OP, XENMEM_DECREASE, places[i], 0, 0, 0) < 0);
+		}
+		for (uint64_t gib = 64; gib < 512; gib++) {
+			mmu_level1[gib] = gib << 30 | normal;
+		}
+		__asm__ volatile("dsb sy\n\ttlbi vmalle1\n\tdsb sy\n\tisb" : : : "memory");
+	}
+	CHECK_EQ(read32(EDU_IDENT) & 0xffff, 0x00ed);
+	CHECK_EQ(read32(edu), EDU_ID);
+}
+
 static void case_end(void)
 {
 	const char *mode = guest_arg("mode");
@@ -291,6 +374,8 @@ static void case_end(void)
 const struct guest_case guest_cases[] = {
 	{ "tree", case_tree }, { "config", case_config }, { "registers", case_registers },
 	{ "intx", case_intx }, { "level", case_level }, { "wait", case_wait },
-	{ "mask", case_mask }, { "dma", case_dma }, { "balloon", case_balloon },
-	{ "others", case_others }, { "end", case_end }, { NULL, NULL },
+	{ "mask", case_mask }, { "route", case_route }, { "dma", case_dma },
+	{ "balloon", case_balloon }, { "others", case_others }, { "arguments", case_arguments },
+	{ "end", case_end },
+	{ NULL, NULL },
 };

@@ -243,10 +243,11 @@ class Guest:
 
 
 class Machine:
-    """An emulated machine. Its console output is also kept in `log`."""
+    """An emulated machine. Its console output is also kept in `log`. `prefix`
+    are words before QEMU's command line."""
 
-    def __init__(self, bundle=None, log=None, **machine):
-        self.command = qemu_command(bundle=bundle, **machine)
+    def __init__(self, bundle=None, log=None, prefix=(), **machine):
+        self.command = [*prefix, *qemu_command(bundle=bundle, **machine)]
         self.log_path = log or os.path.join(BUILD, "tests", "console.log")
         self.guests = {}
         self.log_lines = []     # of the hypervisor

@@ -15,6 +15,10 @@ ATTACKERS = [name for name in ("evtchn", "grant", "hypercall", "netring",
                                "vgic", "xenstore") if name in NAMES]
 
 
+# What the machine must have for them.
+EXTRA = {"pci": ["-device", "edu,dma_mask=0xffffffffffff"]}
+
+
 def configs(names):
     return [os.path.join(FOLDER, f"{name}.cfg") for name in names]
 
@@ -30,7 +34,8 @@ def assert_passes(guest, name, seconds=60):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_alone(vms, machines, name):
-    machine = machines.boot(vms.bundle(*configs([name])), ram=512)
+    machine = machines.boot(vms.bundle(*configs([name])), ram=512,
+                            extra=EXTRA.get(name, ()))
     assert_passes(machine.guest(name, 1), name)
     machine.wait_log(rf"{name} \(d1\) powered off")
 

@@ -50,7 +50,9 @@ static inline bool mc_chance(unsigned int percent)
 /* Other frames than the protocol's go by. (A tag may be before it.) */
 static inline void mc_put(const struct mc_frame *f)
 {
-	if (f->bytes[12] != 0x88 && f->bytes[12] != 0x81) {
+	const uint8_t *type = f->bytes + (f->bytes[12] == 0x81 ? 16 : 12);
+
+	if (type[0] != 0x88 || type[1] != 0xb5) {
 		return;
 	}
 	if (mc_out.head - mc_out.tail == MC_QUEUE) {

@@ -377,6 +377,76 @@ static void test_after_the_end(void **state)
 	domain_put(d);
 }
 
+/* Pages of requests: any number of times, given back in any order. */
+static void test_pieces(void **state)
+{
+	struct domain *d = guest_make();
+	struct vcpu *v = d->vcpus[0];
+	struct grant_piece p[4] = { { .ref = 8 }, { .ref = 8 }, { .ref = 9 }, { .ref = 10 } };
+	struct grant_piece again[1] = { { .ref = 9 } };
+
+	xg_grant(d, 8, RAM, GOOD | GTF_READONLY);
+	xg_grant(d, 9, RAM + 1, GOOD);
+	xg_grant(d, 10, RAM, GOOD);
+	assert_int_equal(grant_pieces_use(d, p, 4, false), -ENOSPC);
+	assert_int_equal(grant_pieces_reserve(d, 5), 0);
+	assert_int_equal(grant_pieces_use(d, p, 4, false), 0);
+	assert_ptr_equal(p[0].page, host_page(d, RAM));
+	assert_ptr_equal(p[2].page, host_page(d, RAM + 1));
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READONLY | GTF_READING);
+	assert_int_equal(xg_entry(d, 9)->flags, GOOD | GTF_READING);
+	assert_int_equal(grant_pieces_use(d, again, 1, true), 0);
+	assert_int_equal(xg_entry(d, 9)->flags, GOOD | GTF_READING | GTF_WRITING);
+	/* No page may go. */
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 0);
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM + 1, 1, 0), 0);
+	assert_int_equal(xg_physmap(v, XENMAPSPACE_SHARED_INFO, 0, RAM + 1), -EBUSY);
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM + 2, 1, 0), 1);
+
+	grant_pieces_unuse(d, p, 1);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READONLY | GTF_READING);
+	grant_pieces_unuse(d, p + 1, 3);
+	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READONLY);
+	assert_int_equal(xg_entry(d, 10)->flags, GOOD);
+	assert_int_equal(xg_entry(d, 9)->flags, GOOD | GTF_READING | GTF_WRITING);
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 1);
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM + 1, 1, 0), 0);
+	grant_pieces_unuse(d, again, 1);
+	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM + 1, 1, 0), 1);
+	grant_pieces_release(d, 5);
+}
+
+/* One bad piece among good ones: none is in use. */
+static void test_pieces_all_or_none(void **state)
+{
+	struct domain *d = guest_make();
+	struct grant_piece p[3] = { { .ref = 8 }, { .ref = 9 }, { .ref = 10 } };
+	void *page;
+
+	assert_int_equal(grant_pieces_reserve(d, 3), 0);
+	xg_grant(d, 8, RAM, GOOD);
+	xg_grant(d, 9, RAM + 1, GOOD);
+	assert_int_equal(grant_pieces_use(d, p, 3, false), -ENOENT);
+	xg_grant(d, 10, RAM + 2, GOOD | GTF_READONLY);
+	assert_int_equal(grant_pieces_use(d, p, 3, true), -EACCES);
+	xg_grant(d, 10, XG_GRANT_GFN, GOOD);
+	assert_int_equal(grant_pieces_use(d, p, 3, true), -EFAULT);
+	p[2].ref = UINT32_MAX;
+	assert_int_equal(grant_pieces_use(d, p, 3, true), -ENOENT);
+	for (unsigned int ref = 8; ref <= 10; ref++) {
+		assert_int_equal(xg_entry(d, ref)->flags, GOOD);
+	}
+	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 1);
+	/* A pin and a piece of one reference: marked until both are gone. */
+	assert_int_equal(grant_pin(d, 9, &page), 0);
+	assert_int_equal(grant_pieces_use(d, p + 1, 1, false), 0);
+	grant_unpin(d, 9);
+	assert_int_equal(xg_entry(d, 9)->flags, GOOD | GTF_READING | GTF_WRITING);
+	grant_pieces_unuse(d, p + 1, 1);
+	assert_int_equal(xg_entry(d, 9)->flags, GOOD);
+	grant_pieces_release(d, 3);
+}
+
 UNIT_MAIN(UNIT_TEST(test_good_entries), UNIT_TEST(test_bad_entries),
 	  UNIT_TEST(test_references_out_of_range),
 	  UNIT_TEST(test_frames_that_cannot_be_granted), UNIT_TEST(test_pin),
@@ -384,4 +454,5 @@ UNIT_MAIN(UNIT_TEST(test_good_entries), UNIT_TEST(test_bad_entries),
 	  UNIT_TEST(test_pin_limit), UNIT_TEST(test_page_pins),
 	  UNIT_TEST(test_pin_against_a_flipping_guest), UNIT_TEST(test_words_lost),
 	  UNIT_TEST(test_growth),
-	  UNIT_TEST(test_limit), UNIT_TEST(test_operations), UNIT_TEST(test_after_the_end))
+	  UNIT_TEST(test_limit), UNIT_TEST(test_pieces),
+	  UNIT_TEST(test_pieces_all_or_none), UNIT_TEST(test_operations), UNIT_TEST(test_after_the_end))

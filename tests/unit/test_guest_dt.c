@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fdt_make.h"
+#include "machine_fdt.h"
 
 #include "arch/arm64/guest_dt.c"
 
@@ -182,6 +182,116 @@ static void test_most(void **state)
 	has_reg(at("/memory@200000000"), 0, 0x200000000, GIB(4));
 }
 
+/* --- devices of the machine -------------------------------------------------- */
+
+static struct boot_info machine;
+static struct fdt_device device[2];
+
+static void build_with(const char *path)
+{
+	struct guest_dt_params p = params();
+	const char *why;
+
+	assert_int_equal(fdt_boot_parse(fm_buf, mf_make(MF_PCI_GOOD), &machine), 0);
+	assert_int_equal(fdt_device_read(fm_buf, &machine, path, &device[0], &why), 0);
+	assert_int_equal(fdt_device_read(fm_buf, &machine, "/level@9030000", &device[1], &why), 0);
+	p.machine = fm_buf;
+	p.device = device;
+	p.device_count = 2;
+	assert_int_equal(build(&p), 0);
+}
+
+static void has_cells(int node, const char *name, size_t count, ...)
+{
+	size_t len;
+	const uint8_t *v = fdt_prop(buf, node, name, 0, &len);
+	va_list ap;
+
+	assert_non_null(v);
+	assert_int_equal(len, count * 4);
+	va_start(ap, count);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(get_be32(v + i * 4), va_arg(ap, unsigned int));
+	}
+	va_end(ap);
+}
+
+static void has_not(int node, const char *name)
+{
+	assert_null(fdt_getprop(buf, node, name, NULL));
+}
+
+static void test_pci_host(void **state)
+{
+	uint32_t gic;
+	size_t len;
+	const uint8_t *map;
+	int node;
+
+	build_with(MF_PCI);
+	gic = fdt_get_phandle(buf, at("/interrupt-controller@3001000"));
+	node = at(MF_PCI);
+	assert_true(fdt_is_compatible(buf, node, "pci-host-ecam-generic"));
+	assert_string_equal(fdt_prop_str(buf, node, "device_type"), "pci");
+	has_reg(node, 0, MF_ECAM, MF_ECAM_SIZE);
+	has_cells(node, "bus-range", 2, 0, 1);
+	has_cells(node, "interrupt-map-mask", 4, 0x1800, 0, 0, 7);
+	has_cells(node, "ranges", 21,
+		  0x01000000, 0, 0, 0, 0x3eff0000, 0, 0x10000,
+		  0x02000000, 0, 0x10000000, 0, 0x10000000, 0, 0x2eff0000,
+		  0x03000000, 0x80, 0, 0x80, 0, 0, 0x80000000U);
+	has_cells(node, "#address-cells", 1, 3);
+	assert_non_null(fdt_getprop(buf, node, "dma-coherent", NULL));
+	/* Neither MSIs nor an IOMMU, and nothing that names a foreign node. */
+	has_not(node, "msi-map");
+	has_not(node, "iommu-map");
+	/* The guest's GIC has #address-cells 0: 8 cells where there were 10. */
+	has_u32(at("/interrupt-controller@3001000"), "#address-cells", 0);
+	map = fdt_prop(buf, node, "interrupt-map", 0, &len);
+	assert_int_equal(len, 16 * 32);
+	for (unsigned int i = 0; i < 16; i++, map += 32) {
+		assert_int_equal(get_be32(map), i / 4 << 11);
+		assert_int_equal(get_be32(map + 12), i % 4 + 1);
+		assert_int_equal(get_be32(map + 16), gic);
+		assert_int_equal(get_be32(map + 20), 0);
+		assert_int_equal(get_be32(map + 24), 3 + (i / 4 + i) % 4);
+		assert_int_equal(get_be32(map + 28), 4);
+	}
+}
+
+static void test_other_devices(void **state)
+{
+	int node;
+
+	build_with("/bus@20000000/inner@2000");
+	node = at("/inner@2000");
+	/* At the root, so with the root's addresses. */
+	has_reg(node, 0, 0x0b001000, 0x1000);
+	has_cells(node, "interrupts", 6, 0, 20, 4, 0, 21, 1);
+	node = at("/level@9030000");
+	has_reg(node, 0, 0x9030000, 0x1000);
+	has_cells(node, "interrupts", 3, 0, 7, 4);
+	has_cells(node, "test,value", 2, 1, 2);
+	assert_non_null(fdt_getprop(buf, node, "dma-coherent", NULL));
+	has_not(node, "clocks");
+	has_not(node, "reset-gpios");
+	has_not(node, "pinctrl-0");
+	has_not(node, "phandle");
+	assert_int_equal(fdt_num_mem_rsv(buf), 0);
+}
+
+static void test_device_without_a_machine(void **state)
+{
+	struct guest_dt_params p = params();
+
+	build_with(MF_PCI);
+	memset(fm_buf, 0, sizeof(fm_buf));
+	p.machine = fm_buf;
+	p.device = device;
+	p.device_count = 1;
+	assert_int_equal(build(&p), -EINVAL);
+}
+
 static void test_refused(void **state)
 {
 	struct guest_dt_params p = params();
@@ -211,6 +321,9 @@ int main(void)
 		cmocka_unit_test(test_hypervisor),
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_pci_host),
+		cmocka_unit_test(test_other_devices),
+		cmocka_unit_test(test_device_without_a_machine),
 		cmocka_unit_test(test_refused),
 	};
 

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "blk/aoe.h"
 #include "lib/bits.h"
 #include "lib/fmt.h"
 #include "mem/frame.h"
@@ -661,6 +662,51 @@ static void test_vifs(void **state)
 	(void)state;
 }
 
+/* A disk more, and less; its target is never reached here. */
+static void test_vbds(void **state)
+{
+	const struct vm_storage_config storage = { .present = true, .vlan = 9, .mtu = 1500 };
+	struct mv_vbd_attach a = {
+		.vm = mc_ref("web"), .vbd = { .name = "xvdb", .target = "aoe:1.2" },
+	};
+	struct mv_vbd_detach r = { .vm = mc_ref("web"), .name = "xvdb" };
+	const struct mv_vbd *e = (const void *)(c.body + sizeof(struct mv_list));
+	struct vm *vm;
+
+	push_both();
+	create("web");
+	create("db");
+	vm = vm_find_name("web");
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_EXISTS);
+	assert_non_null(strstr((char *)c.body, "needs a storage network"));
+	assert_int_equal(aoe_init(&storage), 0);
+	vm_storage_is(&storage);
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_OK);
+	assert_int_equal(mc_list(&c, MV_VBD_LIST, 0, vm->id), MV_OK);
+	assert_string_equal(e->name, "xvdb");
+	assert_string_equal(e->target, "aoe:1.2");
+	assert_int_equal(mv_get32(e->flags), 0);
+	expect_key(vm->domain, "device/vbd/51728/virtual-device", "51728");
+	/* The name, and the target, once. */
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_EXISTS);
+	a.vm = mc_ref("db");
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_EXISTS);
+	assert_non_null(strstr((char *)c.body, "of vm 'web'"));
+	strcpy(a.vbd.target, "floppy:0");
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_INVALID);
+	strcpy(a.vbd.name, "sda");
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_INVALID);
+	assert_int_equal(mc_call(&c, MV_VBD_DETACH, &r, sizeof(r)), MV_OK);
+	assert_int_equal(mc_call(&c, MV_VBD_DETACH, &r, sizeof(r)), MV_BUSY);
+	assert_int_equal(vm->config.vbd_count, 0);
+	strcpy(r.name, "xvdz");
+	assert_int_equal(mc_call(&c, MV_VBD_DETACH, &r, sizeof(r)), MV_NOT_FOUND);
+	assert_int_equal(mc_vm(&c, MV_VM_DESTROY, "web"), MV_OK);
+	host_advance(SECOND);
+	assert_int_equal(vm_count(), 1);
+	(void)state;
+}
+
 /* Ten thousand VMs come and go, and leave nothing. */
 static void test_many_cycles(void **state)
 {
@@ -697,7 +743,7 @@ int main(void)
 		T(test_push_is_given_up), T(test_wrong_sum), T(test_quota), T(test_create),
 		T(test_create_refused), T(test_create_once), T(test_destroy),
 		T(test_ends_by_itself), T(test_pause), T(test_changes), T(test_restart_and_start),
-		T(test_events), T(test_console), T(test_two_operators), T(test_macs), T(test_vifs),
+		T(test_events), T(test_console), T(test_two_operators), T(test_macs), T(test_vifs), T(test_vbds),
 		T(test_many_cycles),
 	};
 

@@ -6,6 +6,7 @@
 #include "sim/netfront.h"
 
 #include "frame_make.h"
+#include "mem/heap.h"
 
 static uint8_t text[70000];
 static const struct nf_options linux_defaults = { 0 };
@@ -572,6 +573,26 @@ static void test_same_mac(void **state)
 	(void)state;
 }
 
+/* One VLAN of it is taken: senders may have found it in the other meanwhile. */
+static void test_refused_vif_is_freed_late(void **state)
+{
+	struct vm_vif_config c = nf_vif_config(9);
+	size_t objects;
+
+	c.trunk_count = 1;
+	c.trunk[0] = 5;
+	assert_int_equal(net_vif_create(scene.good->d, 1, &c), 0);
+	host_run();
+	objects = heap_object_count();
+	c.vlan = 7;
+	assert_int_equal(net_vif_create(scene.bad->d, 1, &c), -EEXIST);
+	assert_int_equal(heap_object_count(), objects + 1);
+	host_run();
+	assert_int_equal(heap_object_count(), objects);
+	expect_fine();
+	(void)state;
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -587,7 +608,7 @@ int main(void)
 		T(test_tx_grant_wrong), T(test_rx_grant_missing), T(test_rx_grant_readonly),
 		T(test_rx_grant_no_page), T(test_spoof_and_self), T(test_head_is_private),
 		T(test_storm), T(test_random_rings), T(test_recovery), T(test_bad_keys),
-		T(test_too_many_queues), T(test_same_mac),
+		T(test_too_many_queues), T(test_same_mac), T(test_refused_vif_is_freed_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,6 +418,34 @@ static void run_model(bool live, uint64_t seed)
 	free(m);
 }
 
+/* Frames that are somebody else's are counted and never freed. */
+static void test_kept_frames(void **state)
+{
+	void *large = frame_alloc(9, FRAME_ZERO);
+	uint64_t pa = va_to_hpa(large).v;
+	uint64_t free;
+
+	p2m.kept = true;
+	p2m.live = true;
+	assert_int_equal(p2m_map(&p2m, GFN(512), HPA(pa), 9, RW | P2M_OWNED), 0);
+	assert_int_equal(p2m.page_count, 512);
+	assert_int_equal(p2m_unmap(&p2m, GFN(512)), 0);
+	assert_int_equal(p2m.page_count, 511);
+	free = frame_free_count();
+	host_run();
+	assert_int_equal(frame_free_count(), free);
+	assert_int_equal(p2m_map(&p2m, GFN(512), HPA(pa), 0, RW | P2M_OWNED), 0);
+	assert_int_equal(p2m.page_count, 512);
+	/* What comes in the place of one gets no frame freed either. */
+	assert_int_equal(p2m_map(&p2m, GFN(513), HPA(DEVICE), 0, RW | S2_DEVICE), 0);
+	assert_int_equal(p2m.page_count, 511);
+	while (p2m_free_step(&p2m)) {
+	}
+	host_run();
+	memset(large, 0x5a, MIB(2));
+	frame_free(large, 9);
+}
+
 static void test_random_while_building(void **state)
 {
 	run_model(false, 5);
@@ -440,6 +468,7 @@ UNIT_MAIN(
 	P2M_TEST(test_a_missing_flush_is_noticed),
 	P2M_TEST(test_no_memory_changes_nothing),
 	P2M_TEST(test_free_in_steps),
+	P2M_TEST(test_kept_frames),
 	P2M_TEST(test_random_while_building),
 	P2M_TEST(test_random_while_running),
 )

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "harness.h"
+#include "blk/volume.h"
 #include "kern/log.h"
 #include "lib/fmt.h"
 #include "mem/heap.h"
@@ -214,6 +215,12 @@ static void test_list_and_info(void **state)
 	expect("info web\r", "on_reboot restart");
 	assert_non_null(strstr(sent, "vcpu 1: off"));
 	assert_non_null(strstr(type("info 1\r"), "vcpu 1: off"));
+	assert_null(strstr(sent, "of its own"));
+	vm_by_id(1)->ram.bank[0].base = HPA(0x42000000);
+	vm_by_id(1)->ram.bank[0].size = MIB(6);
+	vm_by_id(1)->ram.count = 1;
+	expect("info 1\r", "RAM of its own: 6 MiB at 0x42000000");
+	vm_by_id(1)->ram.count = 0;
 }
 
 static void test_vm_actions(void **state)
@@ -289,6 +296,46 @@ static void test_ports_and_fdb(void **state)
 	expect("ports vif1.0\r", "drop_spoof             3\r\n");
 }
 
+static bool one_counter(struct blk_target *t, unsigned int n, const char **name, uint64_t *value)
+{
+	(void)t;
+	*name = "sent";
+	*value = 11;
+	return n == 0;
+}
+
+static void released(struct blk_target *t)
+{
+	(void)t;
+}
+
+static void test_volumes(void **state)
+{
+	static const struct blk_target_ops ops = { .counter = one_counter, .release = released };
+	static struct blk_target t;
+	const struct blk_volume_config config = { .read_only = true };
+	struct blk_volume *v;
+
+	(void)state;
+	blk_target_init(&t, &ops, "aoe:1.2");
+	t.refs = 1;
+	assert_int_equal(blk_volume_create("web.xvda", &t, &config, NULL, NULL, &v), 0);
+	expect("volumes\r", "web.xvda             aoe:1.2                0 ?  ");
+	t.info.known = true;
+	t.info.sectors = 2048 * 80;
+	v->stats.ios[BLK_WRITE] = 5;
+	v->stats.latency[3] = 4;
+	expect("volumes\r", "web.xvda             aoe:1.2               80 ro          0         5 ");
+	expect("volumes web.xvda\r", "writes                 5\r\n");
+	expect("volumes web.xvda\r", "below          8 us     4\r\n");
+	expect("volumes web.xvda\r", "target aoe:1.2:\r\n  sent                   11\r\n");
+	expect("volumes nope\r", "no volume 'nope'");
+	expect("unplug nope xvda\r", "no running VM 'nope'");
+	expect("unplug web xvda\r", "web has no disk 'xvda'");
+	blk_volume_destroy(v);
+	host_run();
+}
+
 /* A long listing waits for a slow terminal and can be ended. */
 static void test_slow_terminal_and_interrupt(void **state)
 {
@@ -344,6 +391,7 @@ int main(void)
 		cmocka_unit_test_setup(test_dmesg_and_version, setup),
 		cmocka_unit_test_setup(test_xenstore_ls, setup),
 		cmocka_unit_test_setup(test_ports_and_fdb, setup),
+		cmocka_unit_test_setup(test_volumes, setup),
 		cmocka_unit_test_setup(test_slow_terminal_and_interrupt, setup),
 		cmocka_unit_test_setup(test_reset_and_poweroff, setup),
 	};

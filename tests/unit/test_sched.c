@@ -495,6 +495,57 @@ static void test_times_add_up(void **state)
 }
 
 /* What must hold whenever the machine is at rest. */
+static void test_pause(void **state)
+{
+	uint64_t ns[RUN_STATES];
+	unsigned int home;
+
+	machine(2, 2);
+	home = unit[0]->cpu->id;
+	host_cpu(1 - home);
+	sched_pause(unit[0]);
+	/* Its CPU has to notice first; undone before, nothing happened. */
+	sched_unpause(unit[0]);
+	host_run();
+	assert_true(is_loaded(0));
+	sched_pause(unit[0]);
+	host_run();
+	assert_int_equal(unit[0]->state, SCHED_PAUSED);
+	assert_int_equal(loaded(home), UNITS_MAX);
+	/* Neither an event nor a start changes that. */
+	sched_wake(unit[0]);
+	sched_start(unit[0]);
+	host_advance(SECOND);
+	assert_int_equal(unit[0]->state, SCHED_PAUSED);
+	sched_times(unit[0], ns);
+	assert_in_range(ns[RUN_OFFLINE], SECOND, SECOND + 10 * MS);
+	sched_unpause(unit[0]);
+	host_run();
+	assert_true(is_loaded(0));
+	/* Blocked, it runs once to look. */
+	block(1);
+	sched_pause(unit[1]);
+	sched_unpause(unit[1]);
+	host_run();
+	assert_true(is_loaded(1));
+	/* Stopped, it stays so. */
+	sched_pause(unit[1]);
+	sched_stop(unit[1]);
+	host_run();
+	assert_true(sched_is_stopped(unit[1]));
+	sched_unpause(unit[1]);
+	host_run();
+	assert_true(sched_is_stopped(unit[1]));
+	/* Paused before it starts. */
+	sched_pause(unit[1]);
+	sched_start(unit[1]);
+	host_run();
+	assert_int_equal(unit[1]->state, SCHED_PAUSED);
+	sched_unpause(unit[1]);
+	host_run();
+	assert_true(is_loaded(1));
+}
+
 static void check_invariants(void)
 {
 	for (unsigned int i = 0; i < units; i++) {
@@ -504,6 +555,8 @@ static void check_invariants(void)
 			on += cpus[c].current == unit[i];
 		}
 		assert_int_equal(on, unit[i]->state == SCHED_RUNNING ? 1 : 0);
+		assert_true(!unit[i]->paused || unit[i]->state == SCHED_OFF ||
+			    unit[i]->state == SCHED_PAUSED);
 		if (unit[i]->state == SCHED_RUNNING) {
 			assert_true(bitmap_test(&unit[i]->cpu_mask, unit[i]->cpu->id));
 			assert_ptr_equal(unit[i]->cpu->current, unit[i]);
@@ -523,7 +576,7 @@ static void random_step(struct unit_random *r)
 	unsigned int i = unit_random_below(r, units);
 
 	host_cpu(unit_random_below(r, cpu_count));
-	switch (unit_random_below(r, 8)) {
+	switch (unit_random_below(r, 10)) {
 	case 0:
 		sched_stop(unit[i]);
 		break;
@@ -550,6 +603,12 @@ static void random_step(struct unit_random *r)
 					   unit_random_below(r, 3) ? 0 : 1 + unit_random_below(r, 100),
 					   1 + unit_random_below(r, (1U << cpu_count) - 1)), 0);
 		break;
+	case 7:
+		sched_pause(unit[i]);
+		break;
+	case 8:
+		sched_unpause(unit[i]);
+		break;
 	default:
 		host_exit();
 		break;
@@ -570,6 +629,7 @@ static void test_random(void **state)
 	}
 	/* After all that, shares are fair again. */
 	for (unsigned int i = 0; i < units; i++) {
+		sched_unpause(unit[i]);
 		sched_start(unit[i]);
 		sched_wake(unit[i]);
 		set(i, 256, 0, UINT64_MAX);
@@ -608,6 +668,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_stop_of_a_blocked_unit),
 	UNIT_TEST(test_stop_of_a_throttled_unit),
 	UNIT_TEST(test_stop_then_start_at_once),
+	UNIT_TEST(test_pause),
 	UNIT_TEST(test_times_add_up),
 	UNIT_TEST(test_random),
 )

@@ -389,6 +389,52 @@ static void test_no_memory_on_the_way(void **state)
 	assert_int_equal(vm->state, VM_RUNNING);
 }
 
+static void hear(const struct vm *v, enum vm_event event)
+{
+	if (event == VM_EVENT_GONE) {
+		assert_ptr_equal(v, vm);
+		vm = NULL;
+	}
+}
+
+/* A VM from boot stays when it ends; removed, it leaves, in any state. */
+static void test_remove(void **state)
+{
+	size_t objects = heap_object_count();
+
+	for (unsigned int steps = 0; steps < 40; steps++) {
+		add();
+		vm_event_hook = hear;
+		if (steps > 0) {
+			assert_int_equal(vm_start(vm), 0);
+		}
+		for (unsigned int i = 1; i < steps; i++) {
+			host_exit();
+		}
+		if (steps == 35) {
+			host_run();
+			end(SHUTDOWN_POWEROFF);
+			assert_int_equal(vm->state, VM_OFF);
+		} else if (steps == 36) {
+			host_run();
+			end(SHUTDOWN_CRASH);
+			assert_int_equal(vm->state, VM_KEPT);
+		} else if (steps == 37) {
+			host_run();
+			end(SHUTDOWN_REBOOT);
+			assert_int_equal(vm->state, VM_OFF);	/* waits */
+		}
+		vm_remove(vm);
+		host_advance(SECOND);
+		assert_null(vm);
+		assert_null(vm_by_id(1));
+		(void)!xs_rm(NULL, "/vm");
+		vm_event_hook = NULL;
+		assert_int_equal(heap_object_count(), objects);
+	}
+	(void)state;
+}
+
 static void test_pinning_to_what_is_not_there(void **state)
 {
 	config.pin[0] = 1ULL << 5;
@@ -418,5 +464,6 @@ UNIT_MAIN(
 	VM_TEST(test_built_in_steps),
 	VM_TEST(test_does_not_fit),
 	VM_TEST(test_no_memory_on_the_way),
+	VM_TEST(test_remove),
 	VM_TEST(test_pinning_to_what_is_not_there),
 )

@@ -17,6 +17,8 @@ static struct vm_config vms[VMS];
 static struct vmdesc_set set;
 static char text[8192];		/* all lines told, each with "E " or "W " */
 static uint8_t kernel[4096], ramdisk[4096];
+static uint8_t partial[4096];	/* a partial device tree, not aligned */
+static size_t partial_size;
 
 /* --- what the parser talks to -------------------------------------------- */
 
@@ -43,6 +45,11 @@ static int file(void *ctx, const char *name, const void **data, size_t *size)
 	if (strcmp(name, "ramdisk") == 0) {
 		*data = ramdisk;
 		*size = sizeof(ramdisk);
+		return 0;
+	}
+	if (strcmp(name, "partial") == 0) {
+		*data = partial + 4;
+		*size = partial_size;
 		return 0;
 	}
 	if (strcmp(name, "empty") == 0) {
@@ -153,6 +160,8 @@ static void test_defaults(void **state)
 	assert_true(vm->pin[0] == 0);
 	assert_true(vm->console);
 	assert_false(vm->kaslr_seed);
+	assert_false(vm->direct_map);
+	assert_int_equal(vm->assign_count, 0);
 	assert_int_equal(vm->on_poweroff, VM_ACTION_DESTROY);
 	assert_int_equal(vm->on_reboot, VM_ACTION_RESTART);
 	assert_int_equal(vm->on_crash, VM_ACTION_DESTROY);
@@ -312,6 +321,92 @@ static void test_uplink(void **state)
 	assert_int_equal(v[1].hang_s, 60);
 }
 
+static void test_devices(void **state)
+{
+	begin();
+	domain("driver");
+	fm_str2("mv,assign", "/pcie@10000000", "gpio0");
+	module("kernel", "kernel");
+	fm_end();
+	domain("direct");
+	fm_flag("direct-map");
+	module("kernel", "kernel");
+	fm_end();
+	end();
+	assert_string_equal(text, "");
+	assert_int_equal(set.count, 2);
+	assert_int_equal(vms[0].assign_count, 2);
+	assert_string_equal(vms[0].assign[0], "/pcie@10000000");
+	assert_string_equal(vms[0].assign[1], "gpio0");
+	/* A device's DMA knows only the machine's addresses. */
+	assert_true(vms[0].direct_map);
+	assert_true(vms[1].direct_map);
+	assert_int_equal(vms[1].assign_count, 0);
+}
+
+/* Nodes below /passthrough: as Xen's users write them. */
+static void make_partial(unsigned int second_at, const char *second)
+{
+	fm_start();
+	fm_root();
+	fm_begin("passthrough");
+	fm_str("compatible", "simple-bus");
+	fm_flag("ranges");
+	fm_begin("pcie");
+	fm_str("xen,path", "/pcie@10000000");
+	fm_cells("xen,reg", 6, 0x40, 0x10000000, 0, 0x10000000, 0x40, 0x10000000);
+	fm_flag("xen,force-assign-without-iommu");
+	fm_end();
+	fm_begin("clock");
+	fm_end();
+	fm_begin("second");
+	fm_str("xen,path", second);
+	fm_cells("xen,reg", 12, 0, 0x9030000, 0, 0x1000, 0, 0x9030000,
+		 0, 0x9040000, 0, 0x1000, 0, second_at);
+	fm_end();
+	fm_end();
+	partial_size = fm_finish();
+	memcpy(partial + 4, fm_buf, partial_size);
+}
+
+static void with_partial(void)
+{
+	begin();
+	domain("driver");
+	module("device-tree", "partial");
+	module("kernel", "kernel");
+	fm_end();
+	plain("last");
+	end();
+}
+
+static void test_partial_tree(void **state)
+{
+	make_partial(0x9040000, "/gpio@9030000");
+	with_partial();
+	assert_string_equal(text, "");
+	assert_int_equal(set.count, 2);
+	assert_int_equal(vms[0].assign_count, 2);
+	assert_string_equal(vms[0].assign[0], "/pcie@10000000");
+	assert_string_equal(vms[0].assign[1], "/gpio@9030000");
+	assert_true(vms[0].direct_map);
+
+	make_partial(0x9050000, "/gpio@9030000");
+	with_partial();
+	assert_int_equal(set.count, 1);
+	told("E vm 'driver': device tree 'partial', /gpio@9030000: xen,reg");
+
+	make_partial(0x9040000, "/pcie@10000000");
+	with_partial();
+	assert_int_equal(set.count, 1);
+	told("E vm 'driver': device tree 'partial', /pcie@10000000: it is named twice");
+
+	partial_size -= 40;
+	with_partial();
+	assert_int_equal(set.count, 1);
+	told("E vm 'driver': device tree 'partial': it is no device tree");
+}
+
 static void test_unknown(void **state)
 {
 	begin();
@@ -325,19 +420,15 @@ static void test_unknown(void **state)
 	fm_str("compatible", "mv,vif");
 	fm_cells("speed", 1, 10);
 	fm_end();
-	fm_begin("dtb");
-	fm_str2("compatible", "multiboot,device-tree", "multiboot,module");
-	fm_end();
 	fm_end();
 	end();
 	assert_int_equal(set.count, 1);
 	assert_int_equal(diag.errors, 0);
-	assert_int_equal(diag.warnings, 5);
+	assert_int_equal(diag.warnings, 4);
 	told("W vm 'a': unknown property 'frobnicate' of the VM");
 	told("W vm 'a': property 'nr_spis' isn't supported");
 	told("W vm 'a': unknown node 'gadget'");
 	told("W vm 'a': unknown property 'speed' of vif");
-	told("W vm 'a': partial device trees");
 }
 
 /* --- what is wrong with one VM leaves the others alone --------------------- */
@@ -383,6 +474,13 @@ BAD_PROP(bad_uuid, fm_str("mv,uuid", "0123"))
 BAD_PROP(bad_name, fm_str("mv,name", "a b"))
 BAD_PROP(no_nul, fm_bytes("bootargs", "abc", 3))
 BAD_PROP(frames, fm_cells("max_grant_frames", 1, 5000))
+BAD_PROP(no_device, fm_flag("mv,assign"))
+BAD_PROP(empty_device, fm_str("mv,assign", ""))
+BAD_PROP(cut_device, fm_bytes("mv,assign", "/a\0/b", 5))
+BAD_PROP(twice, fm_str2("mv,assign", "/a", "/a"))
+BAD_PROP(five_devices, fm_bytes("mv,assign", "/a\0/b\0/c\0/d\0/e", 15))
+BAD_PROP(long_device, fm_str("mv,assign",
+	"/0123456789012345678901234567890123456789012345678901234567890123"))
 
 static void file_missing(void)
 {
@@ -492,6 +590,12 @@ static void test_refused(void **state)
 	one_bad(bad_name, "E vm 'a b': bad name");
 	one_bad(no_nul, "E vm 'bad': property 'bootargs' must be a string");
 	one_bad(frames, "E vm 'bad': max_grant_frames is 5000");
+	one_bad(no_device, "E vm 'bad': 'mv,assign' must be 1 to 4 strings");
+	one_bad(empty_device, "E vm 'bad': device '': a path");
+	one_bad(cut_device, "E vm 'bad': 'mv,assign' must be 1 to 4 strings");
+	one_bad(twice, "E vm 'bad': device '/a': it is named twice");
+	one_bad(five_devices, "E vm 'bad': 'mv,assign' must be 1 to 4 strings");
+	one_bad(long_device, "E vm 'bad': device '/01234567890123");
 	one_bad(file_missing, "E vm 'bad': kernel 'nowhere' isn't there");
 	one_bad(file_cut, "E vm 'bad': RAM disk 'cut' is cut off");
 	one_bad(file_empty, "E vm 'bad': kernel 'empty' is empty");
@@ -631,6 +735,28 @@ static void test_duplicates(void **state)
 	told("E vm 'same-mac': MAC 00:16:3e:00:00:01 of vif 1 is that of vif 0 "
 	     "of vm 'a'");
 	told("E vm 'own-mac': MAC 00:16:3e:00:00:02 of vif 0 is that of vif 1");
+}
+
+static void test_same_device(void **state)
+{
+	begin();
+	domain("a");
+	fm_str2("mv,assign", "/x", "/pcie@10000000");
+	module("kernel", "kernel");
+	fm_end();
+	domain("b");
+	fm_str("mv,assign", "/pcie@10000000");
+	module("kernel", "kernel");
+	fm_end();
+	domain("c");
+	fm_str("mv,assign", "/y");
+	module("kernel", "kernel");
+	fm_end();
+	end();
+	vmdesc_check_all(&set, &diag);
+	assert_int_equal(set.count, 2);
+	assert_string_equal(vms[1].name, "c");
+	told("E vm 'b': device '/pcie@10000000' belongs to vm 'a'");
 }
 
 static void test_same_uuid(void **state)
@@ -881,6 +1007,8 @@ UNIT_MAIN(
 	UNIT_TEST(test_dom0less),
 	UNIT_TEST(test_everything),
 	UNIT_TEST(test_uplink),
+	UNIT_TEST(test_devices),
+	UNIT_TEST(test_partial_tree),
 	UNIT_TEST(test_unknown),
 	UNIT_TEST(test_refused),
 	UNIT_TEST(test_memory),
@@ -889,6 +1017,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_disabled_and_foreign),
 	UNIT_TEST(test_clean_lines),
 	UNIT_TEST(test_duplicates),
+	UNIT_TEST(test_same_device),
 	UNIT_TEST(test_same_uuid),
 	UNIT_TEST(test_overlaps),
 	UNIT_TEST(test_own_overlap),

@@ -246,6 +246,70 @@ static void test_endless_work_lets_the_guest_run(void **state)
 	host_run();
 }
 
+static void late_long(struct work *w)
+{
+	note(w);
+	host_time_skip(CPU_WORK_NS / 5);
+	if (a.runs < stop_at) {
+		work_queue_late(w);
+	}
+}
+
+/* Nor is a guest that exits often held up by what each exit finds to do. */
+static void test_late_work_lets_the_guest_run(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+	uint64_t guest_ns = 0;
+
+	stop_at = 1000;
+	host_load(d->vcpus[0]);
+	work_init(&a.work, late_long);
+	work_queue_late(&a.work);
+	while (guest_ns < 10 * CPU_WORK_NS) {
+		host_poll_alarm();
+		cpu_resume();
+		assert_ptr_equal(this_cpu()->current, &d->vcpus[0]->sched);
+		host_time_skip(CPU_WORK_NS / 50);
+		guest_ns += CPU_WORK_NS / 50;
+	}
+	assert_in_range(a.runs, 50, 61);
+	stop_at = 0;
+	host_time_skip(CPU_REST_NS);
+	host_run();
+}
+
+static struct probe many[20];
+
+/* A long list of work is not one piece: its time is limited as a whole. */
+static void test_many_pieces_let_the_guest_run(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+	unsigned int done = 0;
+
+	stop_at = 0;
+	watched = NULL;
+	host_load(d->vcpus[0]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(many); i++) {
+		many[i] = (struct probe){ .id = i };
+		work_init(&many[i].work, go_on_long);
+		work_queue(&many[i].work);
+	}
+	for (unsigned int turn = 1; turn <= 2; turn++) {
+		cpu_resume();
+		assert_ptr_equal(this_cpu()->current, &d->vcpus[0]->sched);
+		while (done < ARRAY_SIZE(many) && many[done].runs == 1) {
+			done++;
+		}
+		assert_in_range(done, turn * 10, turn * 11);
+		for (unsigned int i = done; i < ARRAY_SIZE(many); i++) {
+			assert_int_equal(many[i].runs, 0);
+		}
+		host_time_skip(CPU_REST_NS);
+		host_poll_alarm();
+	}
+	host_run();
+}
+
 static void timer_none(struct timer *t)
 {
 	(void)t;
@@ -366,6 +430,8 @@ UNIT_MAIN(
 	WORK_TEST(test_late_work_that_repeats_needs_no_other_exit),
 	WORK_TEST(test_late_work_runs_before_sleep),
 	WORK_TEST(test_endless_work_lets_the_guest_run),
+	WORK_TEST(test_many_pieces_let_the_guest_run),
+	WORK_TEST(test_late_work_lets_the_guest_run),
 	WORK_TEST(test_endless_work_and_timers),
 	WORK_TEST(test_endless_work_on_an_idle_cpu),
 	WORK_TEST(test_quiescence_can_wait_for_late_work),

@@ -15,6 +15,8 @@ static struct driver_log {
 	unsigned int init;
 	unsigned int connect;
 	unsigned int disconnect;
+	unsigned int refresh;
+	unsigned int closed;
 	int init_error;
 	int connect_error;
 	uint32_t ring;
@@ -61,12 +63,31 @@ static void on_disconnect(struct xenbus_device *dev)
 	calls.inside = false;
 }
 
+static bool on_refresh(struct xenbus_device *d)
+{
+	enter();
+	assert_true(d->connected);
+	calls.refresh++;
+	calls.inside = false;
+	return calls.refresh > 1;
+}
+
+static void on_closed(struct xenbus_device *d)
+{
+	enter();
+	assert_false(d->connected);
+	calls.closed++;
+	calls.inside = false;
+}
+
 static struct xenbus_driver driver = {
 	.type = "vif",
 	.connect_at = XENBUS_CONNECTED,
 	.init = on_init,
 	.connect = on_connect,
 	.disconnect = on_disconnect,
+	.refresh = on_refresh,
+	.closed = on_closed,
 };
 
 static const struct xenbus_key front_keys[] = {
@@ -406,6 +427,70 @@ static void test_create_errors(void **state)
 	xenbus_device_destroy(NULL);
 }
 
+/* The driver isn't ready when the frontend is. */
+static void test_not_yet(void **state)
+{
+	calls.connect_error = -EAGAIN;
+	client_write(&guest[1], 0, "device/vif/0/tx-ring-ref", "9");
+	front("4");
+	expect_node(BACK "/state", "2");
+	assert_int_equal(calls.connect, 1);
+	assert_false(dev->connected);
+	host_advance(1000000000);
+	assert_int_equal(calls.connect, 1);
+	xenbus_poke(dev);
+	host_run();
+	assert_int_equal(calls.connect, 2);
+	expect_node(BACK "/state", "2");
+	assert_int_equal(calls.refresh, 0);
+	calls.connect_error = 0;
+	xenbus_poke(dev);
+	host_run();
+	expect_node(BACK "/state", "4");
+	assert_true(dev->connected);
+	(void)state;
+}
+
+/* What the driver publishes changed: the state is written again if it says so. */
+static void test_poke(void **state)
+{
+	struct client *c = &guest[1];
+
+	connect_it();
+	assert_int_equal(calls.refresh, 0);
+	client_watch(c, BACK "/state", "s");
+	client_forget_events(c);
+	xenbus_poke(dev);
+	xenbus_poke(dev);
+	host_run();
+	assert_int_equal(calls.refresh, 1);
+	EXPECT_NO_EVENTS(c);
+	xenbus_poke(dev);
+	host_run();
+	assert_int_equal(calls.refresh, 2);
+	EXPECT_EVENTS(c, BACK "/state|s");
+	expect_back("4", 1, 0);
+	(void)state;
+}
+
+/* Told once for each time that it was connected, or when it's unplugged. */
+static void test_closed(void **state)
+{
+	front("6");
+	assert_int_equal(calls.closed, 0);
+	front("1");
+	connect_it();
+	front("5");
+	assert_int_equal(calls.closed, 0);
+	front("6");
+	front("6");
+	assert_int_equal(calls.closed, 1);
+	xenbus_device_unplug(dev);
+	host_run();
+	assert_int_equal(calls.closed, 2);
+	(void)state;
+}
+
 #define BUS_TEST(f) cmocka_unit_test_setup_teardown(f, bus_setup, bus_teardown)
 
 UNIT_MAIN(
@@ -413,4 +498,5 @@ UNIT_MAIN(
 	BUS_TEST(test_jumps), BUS_TEST(test_toggle),
 	BUS_TEST(test_initialised), BUS_TEST(test_bad_keys),
 	BUS_TEST(test_fail), BUS_TEST(test_unplug),
-	BUS_TEST(test_domain_gone), BUS_TEST(test_create_errors))
+	BUS_TEST(test_domain_gone), BUS_TEST(test_create_errors),
+	BUS_TEST(test_not_yet), BUS_TEST(test_poke), BUS_TEST(test_closed))

@@ -32,6 +32,7 @@ int arch_guest_place(struct arch_domain *d, bool (*is_free)(void *ctx, gpa_t bas
 {
 	uint64_t gicr_size = d->vcpu_count * GUEST_GICR_STRIDE;
 
+	d->may_have_registers = true;
 	if (is_free(ctx, GPA(GUEST_GICD_BASE), GUEST_GICD_SIZE) &&
 	    is_free(ctx, GPA(GUEST_GICR_BASE), gicr_size) &&
 	    is_free(ctx, GPA(GUEST_GRANT_BASE), GUEST_GRANT_SIZE) &&

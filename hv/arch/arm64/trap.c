@@ -265,10 +265,13 @@ struct arch_vcpu *trap_exit(void)
 {
 	struct cpu *c = this_cpu();
 
-	if ((atomic_load_explicit(&c->pending, memory_order_relaxed)) != 0) {
-		upcall_resume();
-	}
-	vgic_enter(c->frame);
+	do {
+		if (atomic_load_explicit(&c->pending, memory_order_relaxed) != 0) {
+			upcall_resume();
+		}
+		/* May pass an interrupt on to another vCPU, and that be for here. */
+		vgic_enter(c->frame);
+	} while (unlikely(atomic_load_explicit(&c->pending, memory_order_relaxed) & CPU_RESCHED));
 	return c->frame;
 }
 

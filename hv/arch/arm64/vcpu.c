@@ -52,6 +52,7 @@ int arch_domain_init(struct arch_domain *d, hpa_t root, unsigned int vcpu_count)
 
 	d->vcpu_count = vcpu_count;
 	d->areas = 0;
+	d->may_have_registers = false;
 	spin_lock(&vmid_lock);
 	d->vmid = (unsigned int)bitmap_find_clear(vmids, VMID_COUNT);
 	if (d->vmid < VMID_COUNT) {
@@ -248,9 +249,13 @@ int arch_guest_va(struct arch_vcpu *v, uint64_t va, bool write, hpa_t *out)
 {
 	uint64_t par = write ? GUEST_AT(s12e1w, va) : GUEST_AT(s12e1r, va);
 
-	(void)v;
 	/* Failed, or not normal memory (attributes Device-x: high nibble 0). */
 	if ((par & PAR_F) || ((par >> 60) & 0xf) == 0) {
+		return -EFAULT;
+	}
+	/* CPUs may tell what the guest's own tables say of a device's registers. */
+	if (unlikely(v->domain->may_have_registers) &&
+	    !fdt_boot_is_ram(&machine, HPA(par & PAR_ADDR), PAGE_SIZE)) {
 		return -EFAULT;
 	}
 	*out = HPA((par & PAR_ADDR) | (va & PAGE_MASK));

@@ -184,8 +184,9 @@ static void bits_reg_write(struct vgic_bank *b, unsigned int reg, uint32_t bits)
 }
 
 /*
- * The machine's interrupt is on when the guest's is. Two vCPUs may change it at
- * once: who comes second finds the last state; a third would be a game.
+ * The machine's interrupt is on when the guest's is. Another vCPU may change it
+ * at the same time: who finds that it did follows once more. The tries are
+ * bounded; a guest that fights itself over it may be left with the other state.
  */
 static void machine_enable(struct vgic_bank *b, unsigned int intid)
 {

@@ -3,6 +3,7 @@
  * The host port: boot of the machine. The only file of the port that knows
  * the core's modules; the order is that of a real boot.
  */
+#include "blk/blk.h"
 #include "harness.h"
 #include "init/init.h"
 #include "kern/cpu.h"
@@ -67,6 +68,9 @@ void host_machine_boot(unsigned int cpu_total)
 	devices_init();
 	if (net_init() != 0) {
 		host_fatal("net_init failed");
+	}
+	if (blk_init() != 0) {
+		host_fatal("blk_init failed");
 	}
 	vcpu_switch_hook = runstate_update;
 }

@@ -49,6 +49,7 @@ struct arch_domain {
 	unsigned int vmid;		/* 0: none */
 	unsigned int vcpu_count;
 	uint64_t areas;			/* base of its fixed areas; 0: the usual places */
+	bool may_have_registers;	/* of the machine's devices, in its map */
 	struct vgic_domain vgic;
 	/*
 	 * The vCPU, plus one, that ran last on each CPU: two vCPUs of a domain

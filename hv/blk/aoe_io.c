@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AoE: requests cut into frames, and the frames' way to their answers.
+ *
+ * Loss is found in two ways: copies sent later on the same path were answered, or
+ * time ran out. Each path has a window of frames in flight that grows with
+ * answers and is halved by losses, and an estimate of the round trip (Jacobson's).
+ *
+ * Locking: all under the target's lock.
+ */
+#include "blk/aoe.h"
+
+#include "blk/volume.h"
+#include "lib/bits.h"
+#include "lib/list.h"
+#include "lib/string.h"
+
+#define CUT_LOOKS	8U	/* requests that wait for a lock and are passed over */
+
+static struct aoe_target *aoe_of(struct blk_target *t)
+{
+	return container_of(t, struct aoe_target, base);
+}
+
+void aoe_io_init(struct aoe_target *t)
+{
+	list_init(&t->cutting);
+	list_init(&t->waiting);
+	list_init(&t->free);
+	list_init(&t->retry);
+	list_init(&t->drain);
+	list_init(&t->writes);
+	for (unsigned int i = 0; i < AOE_FRAMES; i++) {
+		list_init(&t->frame[i].write_node);
+		list_push_back(&t->free, &t->frame[i].node);
+	}
+}
+
+static uint32_t tag_of(const struct aoe_target *t, const struct aoe_frame *f)
+{
+	return f->gen << AOE_SLOT_BITS | (uint32_t)(f - t->frame);
+}
+
+/* --- frames ---------------------------------------------------------------------- */
+
+static void frame_free(struct aoe_target *t, struct aoe_frame *f)
+{
+	list_remove(&f->node);
+	list_remove(&f->write_node);
+	f->state = AOE_FREE;
+	f->r = NULL;
+	/* The slot that rested longest is used next. */
+	list_push_back(&t->free, &f->node);
+}
+
+/* Out of its path's list; it's nowhere then. */
+static void frame_take_back(struct aoe_target *t, struct aoe_frame *f)
+{
+	if (f->state == AOE_IN_FLIGHT) {
+		f->path->inflight--;
+		t->inflight--;
+	}
+	list_remove(&f->node);
+}
+
+/*
+ * Nobody waits for the frame any more. Its range stays locked while copies of
+ * a write may be alive, and a little if the network makes copies itself.
+ */
+static void frame_end(struct aoe_target *t, struct aoe_frame *f, uint64_t now)
+{
+	frame_take_back(t, f);
+	f->r = NULL;
+	if (list_empty(&f->write_node) || (f->answers == f->copies && now >= t->dup_until)) {
+		frame_free(t, f);
+		return;
+	}
+	f->state = AOE_DRAINING;
+	f->until = f->answers == f->copies ? now + AOE_DUP_NS : f->sent + AOE_DRAIN_NS;
+	list_push_back(&t->drain, &f->node);
+	aoe_timer_by(t, f->until);
+}
+
+static void frame_retry(struct aoe_target *t, struct aoe_frame *f)
+{
+	frame_take_back(t, f);
+	f->state = AOE_RETRY;
+	list_push_back(&t->retry, &f->node);
+}
+
+static bool overlaps(const struct aoe_frame *f, uint64_t lba, unsigned int sectors)
+{
+	return f->lba < lba + sectors && lba < f->lba + f->sectors;
+}
+
+static bool is_locked(const struct aoe_target *t, uint64_t lba, unsigned int sectors)
+{
+	const struct aoe_frame *f;
+
+	list_for_each(f, &t->writes, write_node) {
+		if (overlaps(f, lba, sectors)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- requests ------------------------------------------------------------------------ */
+
+int aoe_submit(struct blk_target *target, struct blk_request *r)
+{
+	struct aoe_target *t = aoe_of(target);
+
+	if (t->requests == AOE_REQUESTS) {
+		return -EAGAIN;
+	}
+	t->requests++;
+	list_push_back(&t->cutting, &r->node);
+	return 0;
+}
+
+static void request_finish(struct aoe_target *t, struct blk_request *r, int status)
+{
+	list_remove(&r->node);
+	t->requests--;
+	blk_target_finish(&t->base, r, status);
+}
+
+/* A part was answered, or failed; the last one ends the request. */
+static void request_part_done(struct aoe_target *t, struct blk_request *r, int error)
+{
+	if (error != 0 && r->at.error == 0) {
+		r->at.error = error;
+		/* What was not cut is not sent. */
+		if (r->at.sectors < r->sectors) {
+			r->at.sectors = r->sectors;
+			list_remove(&r->node);
+			list_push_back(&t->waiting, &r->node);
+		}
+	}
+	r->at.parts--;
+	if (r->at.parts == 0 && r->at.sectors == r->sectors) {
+		request_finish(t, r, r->at.error);
+	}
+}
+
+void aoe_cancel(struct blk_target *target, struct blk_request *r, int status)
+{
+	struct aoe_target *t = aoe_of(target);
+	uint64_t now = arch_now();
+
+	for (unsigned int i = 0; r->at.parts > 0 && i < AOE_FRAMES; i++) {
+		if (t->frame[i].r == r) {
+			r->at.parts--;
+			frame_end(t, &t->frame[i], now);
+		}
+	}
+	request_finish(t, r, status);
+}
+
+/* How many sectors the next frame of `r` takes: limited by size and by pieces. */
+static unsigned int cut_size(const struct aoe_target *t, const struct blk_request *r)
+{
+	unsigned int limit = r->op == BLK_WRITE ? t->write_sectors : t->read_sectors;
+	uint64_t left = MIN(r->sectors - r->at.sectors, (uint64_t)limit);
+	uint32_t bytes = 0;
+	unsigned int skip = r->at.offset;
+
+	for (unsigned int n = 0; n < AOE_PIECES && r->at.piece + n < r->piece_count; n++) {
+		bytes += r->piece[r->at.piece + n].len - skip;
+		skip = 0;
+		if (bytes >> BLK_SECTOR_SHIFT >= left) {
+			return (unsigned int)left;
+		}
+	}
+	return bytes >> BLK_SECTOR_SHIFT;
+}
+
+/* Move a place in a request's pieces on. */
+static void advance(const struct blk_request *r, unsigned int *piece, unsigned int *offset,
+		    unsigned int sectors)
+{
+	uint32_t bytes = (sectors << BLK_SECTOR_SHIFT) + *offset;
+
+	while (*piece < r->piece_count && bytes >= r->piece[*piece].len) {
+		bytes -= r->piece[*piece].len;
+		(*piece)++;
+	}
+	*offset = bytes;
+}
+
+static struct aoe_frame *frame_new(struct aoe_target *t, struct blk_request *r,
+				   unsigned int sectors)
+{
+	struct aoe_frame *f = list_entry(list_pop_front(&t->free), struct aoe_frame, node);
+
+	f->r = r;
+	f->state = AOE_RETRY;
+	f->command = r->op == BLK_READ ? ATA_READ : r->op == BLK_WRITE ? ATA_WRITE : ATA_FLUSH;
+	f->lba = r->op == BLK_FLUSH ? 0 : r->sector + r->at.sectors;
+	f->sectors = sectors;
+	f->chunk = sectors;
+	f->done = 0;
+	f->chunk_copy = 0;
+	f->piece = r->at.piece;
+	f->offset = r->at.offset;
+	f->first = (f->gen + 1) & AOE_GEN_MASK;
+	f->copies = 0;
+	f->answers = 0;
+	f->answered = 0;
+	f->tries = 0;
+	f->alone = 0;
+	if (r->op == BLK_WRITE) {
+		list_push_back(&t->writes, &f->write_node);
+	}
+	return f;
+}
+
+/* Cut the next frame of `r`; NULL if its sectors are locked. */
+static struct aoe_frame *cut_one(struct aoe_target *t, struct blk_request *r)
+{
+	unsigned int sectors = r->op == BLK_FLUSH ? 0 : cut_size(t, r);
+	struct aoe_frame *f;
+
+	if (r->op == BLK_WRITE && is_locked(t, r->sector + r->at.sectors, sectors)) {
+		t->counts[AOE_OVERLAPS]++;
+		return NULL;
+	}
+	f = frame_new(t, r, sectors);
+	r->at.sectors += sectors;
+	r->at.parts++;
+	advance(r, &r->at.piece, &r->at.offset, sectors);
+	if (r->at.sectors == r->sectors) {
+		list_remove(&r->node);
+		list_push_back(&t->waiting, &r->node);
+	}
+	return f;
+}
+
+/* The next frame to send for the first time, or NULL. */
+static struct aoe_frame *cut(struct aoe_target *t)
+{
+	struct blk_request *r, *next;
+	unsigned int looks = 0;
+
+	if (list_empty(&t->free)) {
+		return NULL;
+	}
+	list_for_each_safe(r, next, &t->cutting, node) {
+		struct aoe_frame *f = cut_one(t, r);
+
+		if (f != NULL) {
+			return f;
+		}
+		if (++looks == CUT_LOOKS) {
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* --- windows and times --------------------------------------------------------------- */
+
+static uint64_t path_rto(const struct aoe_path *p)
+{
+	uint64_t extra;
+
+	if (p->srtt == 0) {
+		return AOE_RTO_FIRST;
+	}
+	extra = MAX(4 * p->rttvar, p->srtt / 2);
+	extra = MIN(extra, p->srtt * p->slack / 4);
+	return MIN(MAX(p->srtt + extra, AOE_RTO_MIN), AOE_RTO_MAX);
+}
+
+static uint64_t frame_deadline(const struct aoe_frame *f)
+{
+	return f->sent + MIN(path_rto(f->path) << MIN(f->tries, 12U), AOE_RTO_MAX);
+}
+
+static void path_measure(struct aoe_path *p, uint64_t rtt)
+{
+	rtt = MAX(rtt, 1ULL);
+	if (p->srtt == 0) {
+		p->srtt = rtt;
+		p->rttvar = rtt / 2;
+	} else {
+		uint64_t error = rtt > p->srtt ? rtt - p->srtt : p->srtt - rtt;
+
+		p->rttvar += error / 4;
+		p->rttvar -= p->rttvar / 4;
+		p->srtt += rtt / 8;
+		p->srtt -= p->srtt / 8;
+	}
+}
+
+static void path_grow(struct aoe_target *t, struct aoe_path *p)
+{
+	if (p->window >= t->buffers) {
+		return;
+	}
+	if (p->window < p->threshold) {
+		p->window++;
+	} else if (++p->acks >= p->window) {
+		p->acks = 0;
+		p->window++;
+	}
+}
+
+/* A frame was lost on `p`: once for all that were in flight with it. */
+static void path_lost(struct aoe_path *p, const struct aoe_frame *f)
+{
+	if ((int32_t)(f->seq - p->recover) < 0) {
+		return;
+	}
+	p->recover = p->seq;
+	p->threshold = MAX(p->window / 2, 2U);
+	p->window = f->tries > 1 ? 1 : p->threshold;
+	p->acks = 0;
+}
+
+/* A copy was sent in vain: be slower to think that one is lost. */
+static void path_too_fast(struct aoe_target *t, struct aoe_path *p)
+{
+	t->counts[AOE_SPURIOUS]++;
+	p->slack = MIN(p->slack * 2, AOE_SLACK_MAX);
+	p->reorder = MIN(p->reorder * 2, AOE_REORDER_MAX);
+	p->clean = 0;
+}
+
+static void path_clean(struct aoe_path *p)
+{
+	if (++p->clean < 256) {
+		return;
+	}
+	p->clean = 0;
+	p->slack = MAX(p->slack - p->slack / 4, AOE_SLACK_MIN);
+	p->reorder = MAX(p->reorder - 1, AOE_REORDER_MIN);
+}
+
+static bool path_is_alive(const struct aoe_path *p)
+{
+	return p->used && p->failures < AOE_PATH_DEAD;
+}
+
+/* A path with room for a frame, in turn; not `avoid` if there is another. */
+static struct aoe_path *path_choose(struct aoe_target *t, const struct aoe_path *avoid)
+{
+	struct aoe_path *found = NULL;
+	bool alive = false;
+
+	if (t->inflight >= t->buffers) {
+		return NULL;
+	}
+	for (unsigned int i = 0; i < AOE_PATHS; i++) {
+		alive |= path_is_alive(&t->path[i]);
+	}
+	for (unsigned int i = 0; i < AOE_PATHS; i++) {
+		struct aoe_path *p = &t->path[(t->path_next + i) % AOE_PATHS];
+
+		if (!p->used || p->inflight >= p->window || (alive && !path_is_alive(p))) {
+			continue;
+		}
+		if (p != avoid) {
+			found = p;
+			break;
+		}
+		found = p;
+	}
+	return found;
+}
+
+/* --- sending ---------------------------------------------------------------------------- */
+
+static void transmit(struct aoe_target *t, struct net_batch *b, struct aoe_frame *f,
+		     struct aoe_path *p)
+{
+	uint64_t now = arch_now();
+
+	if (f->copies == 0 && t->inflight == 0 && list_empty(&t->retry)) {
+		t->silent_since = now;
+	}
+	f->gen = (f->gen + 1) & AOE_GEN_MASK;
+	t->counts[AOE_RESENT] += f->copies > 0;
+	f->copies++;
+	f->path = p;
+	t->path_next = (unsigned int)(p - t->path) + 1;
+	f->seq = p->seq++;
+	f->sent = now;
+	f->state = AOE_IN_FLIGHT;
+	list_remove(&f->node);
+	list_push_back(&p->sent, &f->node);
+	p->inflight++;
+	t->inflight++;
+	aoe_send_frame(t, b, f, p, tag_of(t, f));
+	aoe_timer_by(t, frame_deadline(f));
+}
+
+bool aoe_pump(struct blk_target *target)
+{
+	struct aoe_target *t = aoe_of(target);
+	struct net_batch b;
+	unsigned int n;
+
+	if (t->state != AOE_UP) {
+		return false;
+	}
+	aoe_batch_begin(&b, t);
+	for (n = 0; n < AOE_BUDGET; n++) {
+		struct aoe_frame *f = NULL;
+		struct aoe_path *p;
+
+		if (!list_empty(&t->retry)) {
+			f = list_entry(t->retry.next, struct aoe_frame, node);
+		}
+		p = path_choose(t, f != NULL ? f->path : NULL);
+		if (p == NULL) {
+			break;
+		}
+		if (f == NULL) {
+			f = cut(t);
+		}
+		if (f == NULL) {
+			break;
+		}
+		transmit(t, &b, f, p);
+	}
+	switch_flush(&b);
+	return n == AOE_BUDGET;
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+/* Copies sent before on the same path, of which later ones were answered. */
+static void find_overtaken(struct aoe_target *t, struct aoe_path *p)
+{
+	while (!list_empty(&p->sent)) {
+		struct aoe_frame *f = list_entry(p->sent.next, struct aoe_frame, node);
+
+		if ((int32_t)(p->answered - f->seq) < (int32_t)p->reorder) {
+			break;
+		}
+		path_lost(p, f);
+		t->counts[AOE_FAST]++;
+		frame_retry(t, f);
+		work_queue(&t->base.work);
+	}
+}
+
+/* Which copy an answer is for, counted; false if it's for none that counts. */
+static bool note_copy(struct aoe_target *t, struct aoe_frame *f, const struct aoe_answer *a,
+		      unsigned int *copy)
+{
+	unsigned int n = ((a->tag >> AOE_SLOT_BITS) - f->first) & AOE_GEN_MASK;
+	bool is_write = (a->head[AOE_AT_AFLAGS] & AOE_AF_WRITE) != 0;
+
+	if (f->state == AOE_FREE || n >= f->copies) {
+		t->counts[AOE_STALE]++;
+	} else if (n < 64 && (f->answered >> n & 1) != 0) {
+		t->counts[AOE_DUPLICATES]++;
+	} else {
+		if (n < 64) {
+			f->answered |= 1ULL << n;
+			f->answers++;
+		}
+		*copy = n;
+		return true;
+	}
+	if (is_write) {
+		/* The network makes copies: expect them of writes, too. */
+		t->dup_until = arch_now() + AOE_DUP_MEMORY;
+	}
+	return false;
+}
+
+/* The answer's data into the guest's pages. */
+static void take_data(struct aoe_frame *f, const struct aoe_answer *a)
+{
+	const struct grant_piece *p = &f->r->piece[f->piece];
+	uint32_t left = f->chunk << BLK_SECTOR_SHIFT;
+	uint32_t skip = f->offset;
+	uint32_t from = 0;
+
+	for (; left > 0; p++) {
+		uint32_t len = MIN(left, (uint32_t)p->len - skip);
+
+		aoe_answer_copy(a, from, (uint8_t *)p->page + p->offset + skip, len);
+		from += len;
+		left -= len;
+		skip = 0;
+	}
+}
+
+/*
+ * 0, -EIO: the target reports an error, or -EINVAL: the answer isn't what it
+ * should be, as if it had not come.
+ */
+static int check_answer(struct aoe_target *t, const struct aoe_frame *f,
+			const struct aoe_answer *a)
+{
+	uint8_t status = a->head[AOE_AT_ATA];
+
+	if (a->error || (status & (ATA_STATUS_ERR | ATA_STATUS_DF)) != 0) {
+		t->counts[AOE_TARGET_ERRORS]++;
+		return -EIO;
+	}
+	if ((status & ATA_STATUS_BSY) != 0 ||
+	    (f->command == ATA_READ && a->data_len < f->chunk << BLK_SECTOR_SHIFT)) {
+		t->counts[AOE_MALFORMED]++;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A chunk is there: the next one, or the frame is done. */
+static void chunk_done(struct aoe_target *t, struct aoe_frame *f, int error, uint64_t now)
+{
+	struct blk_request *r = f->r;
+
+	f->done += f->chunk;
+	if (error == 0 && f->done < f->sectors) {
+		advance(r, &f->piece, &f->offset, f->chunk);
+		f->chunk = MIN(f->chunk, f->sectors - f->done);
+		f->chunk_copy = f->copies;
+		f->tries = 0;
+		frame_retry(t, f);
+		return;
+	}
+	frame_end(t, f, now);
+	request_part_done(t, r, error);
+}
+
+/* What the answer says about its path. */
+static void learn(struct aoe_target *t, struct aoe_frame *f, unsigned int copy, uint64_t now)
+{
+	struct aoe_path *p = f->path;
+
+	if (copy != f->copies - 1) {
+		path_too_fast(t, p);
+		return;
+	}
+	path_measure(p, now - f->sent);
+	path_clean(p);
+	path_grow(t, p);
+	if ((int32_t)(f->seq - p->answered) > 0) {
+		p->answered = f->seq;
+	}
+}
+
+void aoe_ata_answer(struct aoe_target *t, const struct aoe_answer *a)
+{
+	struct aoe_frame *f = &t->frame[a->tag & (AOE_SLOTS - 1)];
+	struct aoe_path *p = f->path;
+	uint64_t now = arch_now();
+	unsigned int copy;
+	int error;
+
+	t->counts[AOE_ANSWERS]++;
+	if (a->f->head_len < AOE_DATA) {
+		t->counts[AOE_MALFORMED]++;
+		return;
+	}
+	aoe_heard(t, a->path);
+	if (!note_copy(t, f, a, &copy)) {
+		return;
+	}
+	if (f->state == AOE_DRAINING) {
+		t->counts[AOE_LATE]++;
+		if (f->answers == f->copies && now >= t->dup_until) {
+			frame_free(t, f);
+			work_queue(&t->base.work);
+		}
+		return;
+	}
+	learn(t, f, copy, now);
+	if (copy < f->chunk_copy) {
+		return;
+	}
+	error = check_answer(t, f, a);
+	if (error == -EINVAL) {
+		return;
+	}
+	if (error == 0 && f->command == ATA_READ) {
+		take_data(f, a);
+	}
+	chunk_done(t, f, error, now);
+	find_overtaken(t, p);
+	work_queue(&t->base.work);
+}
+
+/* --- time --------------------------------------------------------------------------------- */
+
+/*
+ * Lost again and again while others are answered: it's too large for
+ * something on the way. It goes on in smaller parts, and so do new frames.
+ */
+static void shrink(struct aoe_target *t, struct aoe_frame *f)
+{
+	unsigned int *limit = f->command == ATA_WRITE ? &t->write_sectors : &t->read_sectors;
+
+	t->counts[AOE_SHRUNK]++;
+	f->alone = 0;
+	f->chunk = MAX(f->chunk / 2, AOE_SMALL);
+	f->chunk_copy = f->copies;
+	*limit = MIN(*limit, f->chunk);
+}
+
+static void time_out(struct aoe_target *t, struct aoe_frame *f)
+{
+	t->counts[AOE_TIMEOUTS]++;
+	f->tries++;
+	f->path->failures++;
+	if (t->heard > f->sent) {
+		f->alone++;
+	}
+	path_lost(f->path, f);
+	if (f->alone >= AOE_ALONE_MAX && f->chunk > AOE_SMALL) {
+		shrink(t, f);
+	}
+	frame_retry(t, f);
+}
+
+static uint64_t time_outs(struct aoe_target *t, struct aoe_path *p, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+	struct aoe_frame *f, *after;
+
+	list_for_each_safe(f, after, &p->sent, node) {
+		uint64_t deadline = frame_deadline(f);
+
+		if (deadline > now) {
+			next = MIN(next, deadline);
+			continue;
+		}
+		time_out(t, f);
+		work_queue(&t->base.work);
+	}
+	return next;
+}
+
+static uint64_t drain(struct aoe_target *t, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+	struct aoe_frame *f, *after;
+
+	list_for_each_safe(f, after, &t->drain, node) {
+		/* A target that was only stopped may still have it. */
+		uint64_t until = f->until + (t->heard > f->sent ? 0 : AOE_STOPPED_NS);
+
+		if (until > now) {
+			next = MIN(next, until);
+			continue;
+		}
+		t->counts[AOE_DRAINED] += f->copies - f->answers;
+		frame_free(t, f);
+		work_queue(&t->base.work);
+	}
+	return next;
+}
+
+uint64_t aoe_io_timer(struct aoe_target *t, uint64_t now)
+{
+	uint64_t next = drain(t, now);
+
+	for (unsigned int i = 0; i < AOE_PATHS && t->state == AOE_UP; i++) {
+		if (t->path[i].used) {
+			next = MIN(next, time_outs(t, &t->path[i], now));
+		}
+	}
+	return next;
+}
+
+void aoe_io_stop(struct aoe_target *t)
+{
+	for (unsigned int i = 0; i < AOE_PATHS; i++) {
+		struct aoe_path *p = &t->path[i];
+
+		while (p->used && !list_empty(&p->sent)) {
+			frame_retry(t, list_entry(p->sent.next, struct aoe_frame, node));
+		}
+		p->window = 2;
+		p->failures = 0;
+	}
+}
+
+void aoe_io_resume(struct aoe_target *t)
+{
+	struct aoe_frame *f;
+
+	list_for_each(f, &t->retry, node) {
+		f->tries = 0;
+		/* It answers, and yet did not answer these. */
+		f->alone += AOE_ALONE_MAX / 3;
+		if (f->alone >= AOE_ALONE_MAX && f->chunk > AOE_SMALL) {
+			shrink(t, f);
+		}
+	}
+	t->silent_since = arch_now();
+	work_queue(&t->base.work);
+}
+
+static bool expire_list(struct aoe_target *t, struct list *list, uint64_t now)
+{
+	struct blk_request *r, *next;
+	bool left = false;
+
+	list_for_each_safe(r, next, list, node) {
+		uint64_t limit = r->volume->config.outage_ns;
+
+		if (limit == 0) {
+			continue;
+		}
+		if (now - r->start >= limit) {
+			r->volume->stats.expired++;
+			aoe_cancel(&t->base, r, -EIO);
+		} else {
+			left = true;
+		}
+	}
+	return left;
+}
+
+bool aoe_io_expire(struct aoe_target *t, uint64_t now)
+{
+	bool left = expire_list(t, &t->cutting, now);
+
+	left |= expire_list(t, &t->waiting, now);
+	return blk_target_expire(&t->base) || left;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AoE frames: out into the switch, and in from it.
+ *
+ * Locking: sending under the target's lock. Answers come under the sender's
+ * LOCK_NET_TX, and take the target's lock.
+ */
+#include "blk/aoe.h"
+
+#include "kern/cpu.h"
+#include "lib/bytes.h"
+#include "lib/string.h"
+#include "net/eth.h"
+
+/* A frame's private part; 2-byte aligned with room for a tag before. */
+struct head {
+	uint16_t room[NET_HEAD_ROOM / 2];
+	uint8_t bytes[NET_HEAD_MAX];
+};
+
+static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* --- out --------------------------------------------------------------------- */
+
+/* Counters of the port belong to the CPU: it isn't preempted. */
+static uint64_t *port_counts(void)
+{
+	return aoe_port->port.counts[this_cpu()->id].n;
+}
+
+void aoe_batch_begin(struct net_batch *b, struct aoe_target *t)
+{
+	*b = (struct net_batch){
+		.in = &aoe_port->port,
+		/* One target's frames stay in order: always the same queue. */
+		.queue = (t->shelf + t->slot) % NET_QUEUE_MAX,
+		.counts = port_counts(),
+	};
+}
+
+static void head_begin(struct head *h, const struct aoe_target *t, const uint8_t *dst,
+		       enum aoe_command command, uint32_t tag)
+{
+	uint8_t *b = h->bytes;
+
+	memset(b, 0, AOE_FRAME_MIN);
+	memcpy(b, dst, ETH_ALEN);
+	memcpy(b + ETH_ALEN, aoe_port->port.config.mac, ETH_ALEN);
+	put_be16(b + ETH_TYPE_AT, AOE_ETHERTYPE);
+	b[AOE_AT_VERFLAGS] = AOE_VERSION << 4;
+	put_be16(b + AOE_AT_MAJOR, t->shelf);
+	b[AOE_AT_MINOR] = t->slot;
+	b[AOE_AT_COMMAND] = (uint8_t)command;
+	put_be32(b + AOE_AT_TAG, tag);
+}
+
+static void ata_begin(struct head *h, uint8_t command, uint64_t lba, unsigned int sectors)
+{
+	uint8_t *b = h->bytes;
+
+	b[AOE_AT_AFLAGS] = command == ATA_WRITE ? AOE_AF_LBA48 | AOE_AF_WRITE :
+			   command == ATA_READ ? AOE_AF_LBA48 : 0;
+	b[AOE_AT_SECTORS] = (uint8_t)sectors;
+	b[AOE_AT_ATA] = command;
+	for (unsigned int i = 0; i < 6; i++) {
+		b[AOE_AT_LBA + i] = (uint8_t)(lba >> (8 * i));
+	}
+}
+
+static void send(struct aoe_target *t, struct net_batch *b, struct net_frame *f,
+		 struct net_cache *cache)
+{
+	uint64_t *counts = b->counts;
+
+	b->cache = cache;
+	t->counts[AOE_SENT]++;
+	counts[NET_TX_FRAMES]++;
+	counts[NET_TX_BYTES] += f->len;
+	if (switch_input(b, f) != NET_SENT) {
+		t->counts[AOE_UNSENT]++;
+	}
+}
+
+/* The data of a frame's next chunk, as pieces of the guest's pages. */
+static unsigned int chunk_frags(const struct aoe_frame *f, struct net_frag *frag)
+{
+	const struct grant_piece *p = &f->r->piece[f->piece];
+	uint32_t left = f->chunk << BLK_SECTOR_SHIFT;
+	uint32_t skip = f->offset;
+	unsigned int n = 0;
+
+	while (left > 0) {
+		uint32_t len = MIN(left, (uint32_t)p->len - skip);
+
+		frag[n].data = (const uint8_t *)p->page + p->offset + skip;
+		frag[n++].len = len;
+		left -= len;
+		skip = 0;
+		p++;
+	}
+	return n;
+}
+
+void aoe_send_frame(struct aoe_target *t, struct net_batch *b, struct aoe_frame *f,
+		    struct aoe_path *p, uint32_t tag)
+{
+	struct net_frag frag[NET_FRAG_MAX];
+	struct head h;
+	struct net_frame nf = { .head = h.bytes, .frag = frag };
+
+	head_begin(&h, t, p->mac, AOE_ATA, tag);
+	ata_begin(&h, f->command, f->lba + f->done, f->chunk);
+	if (f->command == ATA_WRITE) {
+		nf.head_len = AOE_DATA;
+		nf.frag_count = chunk_frags(f, frag);
+		nf.len = AOE_DATA + (f->chunk << BLK_SECTOR_SHIFT);
+	} else {
+		nf.head_len = AOE_FRAME_MIN;
+		nf.len = AOE_FRAME_MIN;
+	}
+	send(t, b, &nf, &p->cache);
+}
+
+static void send_alone(struct aoe_target *t, struct head *h, struct aoe_path *p)
+{
+	struct net_frame nf = {
+		.head = h->bytes, .head_len = AOE_FRAME_MIN, .len = AOE_FRAME_MIN,
+	};
+	struct net_cache none = { 0 };
+	struct net_batch b;
+
+	aoe_batch_begin(&b, t);
+	send(t, &b, &nf, p != NULL ? &p->cache : &none);
+	switch_flush(&b);
+}
+
+static uint32_t own_tag(struct aoe_target *t)
+{
+	t->own_gen = (t->own_gen + 1) & AOE_GEN_MASK;
+	return t->own_gen << AOE_SLOT_BITS | AOE_FRAMES;
+}
+
+void aoe_send_query(struct aoe_target *t)
+{
+	struct head h;
+
+	head_begin(&h, t, broadcast, AOE_CONFIG, own_tag(t));
+	send_alone(t, &h, NULL);
+}
+
+void aoe_send_own(struct aoe_target *t, struct aoe_path *p, uint8_t command, unsigned int sectors)
+{
+	struct head h;
+
+	head_begin(&h, t, p->mac, AOE_ATA, own_tag(t));
+	ata_begin(&h, command, 0, sectors);
+	send_alone(t, &h, p);
+}
+
+void aoe_send_reserve(struct aoe_target *t, struct aoe_path *p, bool reserve)
+{
+	struct head h;
+
+	head_begin(&h, t, p->mac, AOE_RESERVE, own_tag(t));
+	/* Set the list of those who may use it: we, or everybody. */
+	h.bytes[AOE_HEADER] = 1;
+	h.bytes[AOE_HEADER + 1] = reserve;
+	if (reserve) {
+		memcpy(h.bytes + AOE_HEADER + 2, aoe_port->port.config.mac, ETH_ALEN);
+	}
+	send_alone(t, &h, p);
+}
+
+/* --- in ------------------------------------------------------------------------- */
+
+void aoe_answer_copy(const struct aoe_answer *a, uint32_t from, void *dst, uint32_t len)
+{
+	const struct net_frame *f = a->f;
+	const struct net_frag *frag = f->frag;
+	const uint8_t *data = f->head;
+	uint32_t left = f->head_len;
+	uint8_t *out = dst;
+
+	from += AOE_DATA;
+	while (from >= left) {
+		from -= left;
+		data = frag->data;
+		left = frag->len;
+		frag++;
+	}
+	data += from;
+	left -= from;
+	while (len > 0) {
+		uint32_t n = MIN(len, left);
+
+		memcpy(out, data, n);
+		out += n;
+		len -= n;
+		if (len > 0) {
+			data = frag->data;
+			left = frag->len;
+			frag++;
+		}
+	}
+}
+
+static struct aoe_path *path_find(struct aoe_target *t, const uint8_t *mac)
+{
+	for (unsigned int i = 0; i < AOE_PATHS; i++) {
+		if (t->path[i].used && memcmp(t->path[i].mac, mac, ETH_ALEN) == 0) {
+			return &t->path[i];
+		}
+	}
+	return NULL;
+}
+
+static void answer(struct aoe_target *t, const struct net_frame *f)
+{
+	struct aoe_answer a = {
+		.f = f, .head = f->head, .path = path_find(t, f->head + ETH_ALEN),
+		.tag = get_be32(f->head + AOE_AT_TAG),
+		.error = (f->head[AOE_AT_VERFLAGS] & AOE_FLAG_ERROR) != 0,
+	};
+	enum aoe_command command = (enum aoe_command)f->head[AOE_AT_COMMAND];
+	bool is_own = (a.tag & (AOE_SLOTS - 1)) == AOE_FRAMES;
+
+	a.data_len = f->len > AOE_DATA ? f->len - AOE_DATA : 0;
+	if (command == AOE_CONFIG) {
+		aoe_config_answer(t, &a);
+	} else if (a.path == NULL) {
+		/* Only who answered a query is believed. */
+		t->counts[AOE_STALE]++;
+	} else if (is_own) {
+		aoe_own_answer(t, &a, command);
+	} else if (command == AOE_ATA) {
+		aoe_ata_answer(t, &a);
+	} else {
+		t->counts[AOE_MALFORMED]++;
+	}
+}
+
+static enum net_verdict aoe_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,
+				    bool may_wait)
+{
+	uint64_t *counts = port_counts();
+	struct aoe_target *t;
+
+	/* The lock of an open destination is of a higher rank than ours. */
+	switch_flush(b);
+	counts[NET_RX_FRAMES]++;
+	counts[NET_RX_BYTES] += f->len;
+	if (f->tagged || f->gso != NET_GSO_NONE || f->head_len < AOE_CONFIG_END ||
+	    get_be16(f->head + ETH_TYPE_AT) != AOE_ETHERTYPE ||
+	    f->head[AOE_AT_VERFLAGS] >> 4 != AOE_VERSION ||
+	    (f->head[AOE_AT_VERFLAGS] & AOE_FLAG_REPLY) == 0) {
+		/* Other machines' queries, too. */
+		counts[NET_DROP_MALFORMED]++;
+		return NET_DROPPED;
+	}
+	t = aoe_find(get_be16(f->head + AOE_AT_MAJOR), f->head[AOE_AT_MINOR]);
+	if (t == NULL) {
+		counts[NET_DROP_NO_PORT]++;
+		return NET_DROPPED;
+	}
+	spin_lock(&t->base.lock);
+	answer(t, f);
+	spin_unlock(&t->base.lock);
+	return NET_SENT;
+}
+
+static void aoe_flush(struct net_batch *b)
+{
+	/* Nothing is left open. */
+	b->out = NULL;
+}
+
+const struct net_port_ops aoe_port_ops = {
+	.deliver = aoe_deliver,
+	.flush = aoe_flush,
+};

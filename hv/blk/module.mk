@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+core-y += hv/blk/volume.c hv/blk/blkback.c hv/blk/blkback_queue.c hv/blk/blkback_ring.c
+core-y += hv/blk/aoe.c hv/blk/aoe_io.c hv/blk/aoe_wire.c

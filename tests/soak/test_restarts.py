@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hundred lives of a driver domain, under traffic: nothing is left behind.
+
+MV_SOAK_RESTARTS is how many instead of 100.
+"""
+import os
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "system"))
+from conftest import *  # noqa: E402,F401,F403
+from test_uplink import Site  # noqa: E402
+
+RESTARTS = int(os.environ.get("MV_SOAK_RESTARTS", "100"))
+# What the hypervisor holds for its guests, by the names that it has for it.
+HELD = ("xenstore_nodes", "xenstore_watches")
+
+
+@pytest.fixture
+def site(vms, machines):
+    site = Site(vms, machines, panic=1)
+    yield site
+    site.outside.close()
+
+
+def restart(site, command):
+    readies = site.readies()
+    site.machine.prompt(command)
+    site.machine.wait_for(lambda: site.readies() > readies, 120,
+                          "the driver domain did not come back")
+
+
+def held(site):
+    """Memory and counts, when all has come to rest."""
+    time.sleep(3)
+    counters = site.machine.counters()
+    return (site.machine.prompt("memory"),
+            [counters[name] for name in HELD],
+            len(site.machine.prompt("ports")))
+
+
+def test_restarts(site):
+    restart(site, "restart uplink")         # tables have their size now
+    site.reached()
+    before = held(site)
+    traffic = site.a.start("ping -q -i 0.02 -c 10000000 10.0.2.2")
+    for number in range(RESTARTS):
+        restart(site, "reboot uplink" if number % 3 == 0 else "restart uplink")
+    site.reached()
+    traffic.kill()
+    assert held(site) == before
+    assert (site.a.starts, site.b.starts) == (1, 1)
+    assert not any("misuse" in line.text for line in site.machine.log_lines)

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver domain carries the switch to a network card: what it is like, and
+what its death in any form costs the other guests: nothing."""
+import re
+import time
+
+import pytest
+
+from outside import GATEWAY, Outside
+
+UPLINK = 1
+SYSRQ = "\x0f"          # on the console, before the key
+BOOT_S = 60             # within that it is back, at the latest
+STREAM_S = 15
+FILE = 4 << 20
+
+
+def uplink_config(vms, panic, vif=""):
+    return vms.config(
+        "uplink", memory=96, ramdisk="driver-domain.cpio.gz",
+        extra=f"quiet cma=0 sysrq_always_enabled=1 panic={panic}",
+        vif=["mac=00:16:3e:00:00:01, uplink=1" + vif],
+        mv_assign=["/pcie@10000000"], mv_watchdog=60, on_poweroff="restart",
+        on_crash="restart")
+
+
+class Site:
+    """A driver domain, guests a and b, and the world outside."""
+
+    def __init__(self, vms, machines, panic, nic="virtio-net-pci"):
+        self.outside = Outside(FILE)
+        self.machine = machines.boot(
+            vms.bundle(uplink_config(vms, panic),
+                       vms.config("a", ip="10.0.0.2"),
+                       vms.config("b", ip="10.0.0.3")),
+            ram=1024, extra=self.outside.qemu(nic))
+        self.uplink = self.machine.guest("uplink", UPLINK)
+        self.a, self.b = (self.machine.guest(name, number).wait_ready()
+                          for number, name in enumerate("ab", 2))
+        self.ready = self.uplink.wait_line(r"uplink: ready in (\d+) ms, (\d+) "
+                                           r"MiB used of (\d+)", BOOT_S)
+        self.address = {name: self.lease(guest) for name, guest in
+                        (("a", self.a), ("b", self.b))}
+
+    @staticmethod
+    def lease(guest):
+        text = guest.run("udhcpc -n -q -t 20 -T 1 -i eth0 "
+                         "-s /etc/udhcpc-script 2>&1", 60).output
+        return re.search(r"lease of ([\d.]+) obtained", text)[1]
+
+    def readies(self):
+        return sum("uplink: ready in" in line for line in self.uplink.lines)
+
+    def report(self, key):
+        """What the driver domain says of itself in XenStore."""
+        for line in self.machine.prompt(
+                f"xenstore-ls /local/domain/{UPLINK}/data/uplink/0"):
+            match = re.fullmatch(rf' *{key} = "(.*)"', line)
+            if match:
+                return match[1]
+        return None
+
+    def port(self, name):
+        """The counters of one of the switch's ports."""
+        return {match[1]: int(match[2]) for match in
+                (re.fullmatch(r" *(\w+) +(\d+)", line)
+                 for line in self.machine.prompt(f"ports {name}")) if match}
+
+    def reached(self, timeout=60):
+        """Seconds until the world outside answers a."""
+        begin = time.monotonic()
+        self.a.run("for i in $(seq 200); do ping -c 1 -W 1 -q "
+                   f"{GATEWAY} >/dev/null && exit; done; exit 1", timeout)
+        return time.monotonic() - begin
+
+
+@pytest.fixture(scope="module")
+def site(module_vms, module_machines):
+    """Its kernel reboots when it panics."""
+    site = Site(module_vms, module_machines, panic=1)
+    yield site
+    site.outside.close()
+
+
+def test_small_and_soon(site):
+    """It lives in 96 MiB with room to spare."""
+    assert int(site.ready[3]) == 96
+    assert int(site.ready[2]) < 64
+
+
+def test_addresses_from_outside(site):
+    assert set(site.address.values()) == {"10.0.2.15", "10.0.2.16"}
+    for guest in (site.a, site.b):
+        guest.run(f"ping -c 3 -w 20 {GATEWAY}", 30)
+
+
+def test_reports(site):
+    assert site.report("driver") == "virtio_net"
+    assert site.report("link") == "up"
+    assert re.fullmatch(r"0000:00:[\da-f]{2}\.\d", site.report("nic"))
+    before = int(site.report("tx-packets"))
+    site.a.run(f"ping -c 10 -i 0.2 -w 20 {GATEWAY}", 30)
+    time.sleep(2)
+    assert int(site.report("tx-packets")) >= before + 10
+
+
+def test_other_guests_cannot_write_reports(site):
+    assert site.a.run(f"xenstore-write /local/domain/{UPLINK}/data/uplink/0/"
+                      "link up", check=False).status != 0
+
+
+def test_files_both_ways(site):
+    site.a.run(f"wget -q -O /tmp/file {site.outside.url}", 60)
+    assert site.a.run("sha256sum </tmp/file").output.split()[0] == \
+        site.outside.sha256
+    server = site.a.start("httpd -f -p 8080 -h /tmp")
+    site.a.run("for i in $(seq 100); do netstat -ltn | grep -q :8080 && exit; "
+               "usleep 100000; done; exit 1", 30)
+    assert site.outside.fetch(site.address["a"]) == (FILE, site.outside.sha256)
+    server.kill()
+
+
+def watch_neighbours(site, fail):
+    """Have a and b talk, and a with the world outside, while fail() does
+    something to the driver domain. How many seconds it was away."""
+    carrier = "cat /sys/class/net/eth0/carrier_changes"
+    before = [guest.run(carrier).output for guest in (site.a, site.b)]
+    drops = site.port("vif3.0")
+    readies, starts = site.readies(), (site.a.starts, site.b.starts)
+    # 250 datagrams a second from b to a, with a buffer for when a's
+    # program has no CPU; ping's is too small to count losses with.
+    server = site.a.start("iperf3 -s -1 --forceflush")
+    server.wait_line("listening")
+    stream = site.b.start("iperf3 -u -c 10.0.0.2 -b 1M -l 500 -w 2M "
+                          f"-t {STREAM_S} --forceflush")
+    outward = site.a.start(f"ping -q -i 0.01 -c 100000 {GATEWAY}")
+    stream.wait_line(r"\] +0\.00-1\.0")
+    begin = time.monotonic()
+    fail()
+    site.machine.wait_for(lambda: site.readies() > readies, BOOT_S,
+                          "the driver domain did not come back")
+    site.reached()
+    away = time.monotonic() - begin
+    outward.kill()
+    output = stream.wait(60).output
+    lost = re.search(r" (\d+)/(\d+) \([^)]*\) +receiver", output)
+    assert lost and lost[1] == "0" and int(lost[2]) > 200 * STREAM_S, output
+    assert [guest.run(carrier).output
+            for guest in (site.a, site.b)] == before
+    assert (site.a.starts, site.b.starts) == starts
+    # Nothing of b's was dropped but what a flood had for the wire.
+    after = site.port("vif3.0")
+    assert {key for key in after if key.startswith("drop_") and
+            after[key] != drops.get(key, 0)} <= {"drop_down", "drop_no_port"}
+    print(f"away for {away:.1f} s")
+    return away
+
+
+def test_killed(site):
+    watch_neighbours(site, lambda: site.machine.prompt("restart uplink"))
+
+
+def test_reboots(site):
+    """Asked to; its kernel runs /sbin/reboot."""
+    watch_neighbours(site, lambda: site.machine.prompt("reboot uplink"))
+
+
+def test_powered_off(site):
+    watch_neighbours(site, lambda: site.machine.prompt("shutdown uplink"))
+
+
+def test_crashes(site):
+    """Its kernel panics and reboots."""
+    watch_neighbours(site, lambda: site.machine.send(UPLINK, SYSRQ + "c"))
+    assert any("Kernel panic" in line for line in site.uplink.lines)
+
+
+def test_tcp_goes_on(site):
+    """A transfer from outside outlives the driver domain."""
+    job = site.a.start("sleep 1; for i in 1 2 3 4 5; do wget -q -O - "
+                       f"{site.outside.url} | sha256sum; done")
+    time.sleep(1.5)
+    readies = site.readies()
+    site.machine.prompt("restart uplink")
+    lines = job.wait(180).output.splitlines()
+    assert site.readies() > readies
+    assert [line.split()[0] for line in lines] == [site.outside.sha256] * 5
+
+
+@pytest.fixture
+def hanging(vms, machines):
+    """Its kernel stops for good when it panics."""
+    site = Site(vms, machines, panic=0)
+    yield site
+    site.outside.close()
+
+
+def test_hangs(hanging):
+    """Once while frames go out, once without: the two watchdogs."""
+    site = hanging
+    watch_neighbours(site, lambda: site.machine.send(UPLINK, SYSRQ + "c"))
+    site.machine.wait_log(r"vif1\.0: took no frames for 5 s")
+    ends = r"uplink \(d1\) ended by its watchdog"
+    assert sum(bool(re.search(ends, line.text))
+               for line in site.machine.log_lines) == 1
+    readies = site.readies()
+    time.sleep(2)
+    site.machine.send(UPLINK, SYSRQ + "c")
+    site.machine.wait_for(lambda: site.readies() > readies, BOOT_S,
+                          "the driver domain did not come back")
+    assert sum(bool(re.search(ends, line.text))
+               for line in site.machine.log_lines) == 2
+    site.reached()
+
+
+def test_must_run_a_watchdog(vms, machines):
+    """A guest that is told to and does not is ended."""
+    machine = machines.boot(vms.bundle(
+        vms.config("idle", mv_watchdog=5, on_watchdog="preserve")), ram=512)
+    machine.wait_log("idle .* ran no watchdog for 5 s", 60)
+    machine.wait_log("idle .* ended by its watchdog")
+
+
+@pytest.mark.parametrize("nic", ["e1000e"])
+def test_other_cards(vms, machines, nic):
+    site = Site(vms, machines, panic=1, nic=nic)
+    assert site.report("driver") == nic
+    site.b.run(f"ping -c 3 -w 20 {GATEWAY}", 30)
+    test_files_both_ways(site)
+    site.machine.prompt("restart uplink")
+    site.machine.wait_for(lambda: site.readies() == 2, BOOT_S,
+                          "the driver domain did not come back")
+    site.reached()
+    site.outside.close()
+
+
+def test_no_card(vms, machines):
+    """Without one the driver domain says so, and stays."""
+    machine = machines.boot(vms.bundle(uplink_config(vms, 1)), ram=512)
+    guest = machine.guest("uplink", UPLINK)
+    guest.wait_line("uplink: no network card", BOOT_S)
+    guest.wait_line("uplink: ready in")
+
+
+def test_a_hung_wire_makes_nobody_wait(hanging):
+    """While it hangs, frames to it are dropped at once."""
+    site = hanging
+    site.machine.send(UPLINK, SYSRQ + "c")
+    outward = site.a.start(f"ping -i 0.002 -c 100000 {GATEWAY}")
+    inward = site.a.run("ping -i 0.02 -c 100 10.0.0.3", 60).output
+    outward.kill()
+    assert "100 packets transmitted, 100 packets received" in inward
+    port = site.port("vif2.0")
+    assert port.get("tx_waits", 0) == 0
+    assert site.port("vif1.0").get("drop_rx_full", 0) + port.get(
+        "drop_down", 0) > 0
