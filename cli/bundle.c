@@ -191,8 +191,9 @@ static int list(const char *path)
 	}
 	read_vms(&b, &set, &check);
 	if (set.storage.present) {
-		printf("storage network: VLAN %u, MTU %u%s\n", set.storage.vlan, set.storage.mtu,
-		       set.storage.reserve ? ", reserves its targets" : "");
+		printf("storage network: VLAN %u, MTU %u%s%s\n", set.storage.vlan,
+		       set.storage.mtu, set.storage.reserve ? ", reserves its targets" : "",
+		       set.storage.mask ? ", enters itself in MAC masks" : "");
 	}
 	if (check.node_name != NULL) {
 		printf("node %s, %s key\n", check.node_name,

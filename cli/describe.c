@@ -275,6 +275,9 @@ static void write_storage(struct tree *t, const void *p)
 	if (c->reserve) {
 		bytes(t, "reserve", NULL, 0);
 	}
+	if (c->mask) {
+		bytes(t, "mac-mask", NULL, 0);
+	}
 	end(t);
 }
 

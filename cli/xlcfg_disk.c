@@ -196,13 +196,16 @@ static void storage_setting(struct reader *r, struct vm_storage_config *c, const
 	} else if (strcmp(key, "reserve") == 0) {
 		small_number(r, key, val, 0, 1, &v);
 		c->reserve = v != 0;
+	} else if (strcmp(key, "mask") == 0) {
+		small_number(r, key, val, 0, 1, &v);
+		c->mask = v != 0;
 	} else if (strcmp(key, "mac") == 0) {
 		c->has_mac = true;
 		if (parse_mac(val, strlen(val), c->mac) != 0 || (c->mac[0] & 1) != 0) {
 			FAIL(r, "mac=%s isn't the address of a single interface", val);
 		}
 	} else {
-		FAIL(r, "%s= isn't supported: use vlan, mtu, mac, reserve", key);
+		FAIL(r, "%s= isn't supported: use vlan, mtu, mac, reserve, mask", key);
 	}
 }
 

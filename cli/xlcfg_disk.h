@@ -13,7 +13,7 @@
  */
 bool xlcfg_read_disk(struct vm_config *vm, const char *path, unsigned int line, const char *text);
 
-/* "vlan=100,mtu=9000,mac=aa:bb:cc:dd:ee:ff,reserve=1" of the command line. */
+/* "vlan=100,mtu=9000,mac=aa:bb:cc:dd:ee:ff,reserve=1,mask=1" of the command line. */
 bool storage_read(struct vm_storage_config *c, const char *text);
 
 #endif

@@ -24,6 +24,8 @@ sys.path.insert(0, os.path.join(TOP, "tests", "system"))
 import harness  # noqa: E402
 from harness import Failure  # noqa: E402
 from outside import GATEWAY, GUEST_PORT, Outside  # noqa: E402
+from segment import Segment  # noqa: E402
+import demo_operator  # noqa: E402
 
 FOLDER = os.path.join(TOP, "build", "demo")
 GUESTS = ("a", "b", "c")
@@ -56,9 +58,10 @@ def both_ways(name):
 
 
 class Demo:
-    def __init__(self, machine, outside):
+    def __init__(self, machine, outside, segment):
         self.machine = machine
         self.outside = outside
+        self.segment = segment
         self.addresses = {}     # from the DHCP server
         self.guests = {name: machine.guest(name, number)
                        for number, name in enumerate(GUESTS, 1)}
@@ -318,6 +321,9 @@ def two_vms(demo):
             f"{slowest[0]:.0f} s and sent it in {slowest[1]:.0f} s")
 
 
+CHECKS.extend(demo_operator.CHECKS)
+
+
 def make_bundle(shell):
     configs = []
     for name in GUESTS:
@@ -336,13 +342,24 @@ def make_bundle(shell):
     begin = time.monotonic()
     say("make the boot bundle")
     bundle = harness.make_bundle(os.path.join(
-        FOLDER, "shell.cpio" if shell else "boot.cpio"), *configs)
+        FOLDER, "shell.cpio" if shell else "boot.cpio"), *configs,
+        node=demo_operator.NODE)
     say(f"bundle: {os.path.getsize(bundle) >> 20} MiB, done in "
         f"{time.monotonic() - begin:.1f} s")
     return bundle
 
 
-def interactive(bundle, machine):
+def tell_operator(segment):
+    mvctl = os.path.relpath(harness.MVCTL)
+    say("manage the node from another terminal of yours:")
+    print(f"      export MVCTL_TRANSPORT=unix:{segment.hub_path}\n"
+          f"      {mvctl} list\n"
+          f"      {mvctl} create -c {os.path.relpath(demo_operator.VM)}\n"
+          f"      {mvctl} top", flush=True)
+
+
+def interactive(bundle, machine, segment):
+    tell_operator(segment)
     command = harness.qemu_command(bundle=bundle, **machine)
     say("Ctrl-] 1, 2, 3 gives the keyboard to guest a, b, c; Ctrl-] 0 to the "
         "hypervisor; Ctrl-] ? helps; udhcpc -s /etc/udhcpc-script: the way out")
@@ -354,8 +371,8 @@ def interactive(bundle, machine):
         raise Failure(f"cannot start QEMU: {problem}") from None
 
 
-def run_checks(machine, outside):
-    demo = Demo(machine, outside)
+def run_checks(machine, outside, segment):
+    demo = Demo(machine, outside, segment)
     good = 0
     for number, (name, function) in enumerate(CHECKS):
         say(f"{name} ... ", end="")
@@ -388,29 +405,30 @@ def main():
     parser.add_argument("--nic", default="virtio-net-pci",
                         help="QEMU's model of network card, e.g. e1000e")
     args = parser.parse_args()
-    outside = Outside()
-    settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048,
-                "extra": outside.qemu(args.nic)}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     begin = time.monotonic()
     try:
         bundle = make_bundle(args.shell)
-        if args.shell:
-            sys.exit(interactive(bundle, settings))
+        with Outside() as outside, Segment() as segment:
+            settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048,
+                        "extra": segment.qemu(args.nic, outside)}
+            if args.shell:
+                sys.exit(interactive(bundle, settings, segment))
+            say(f"boot {args.cpus} CPUs ({args.cpu}), {settings['ram']} MiB, "
+                f"{len(GUESTS)} guests, a driver domain with a {args.nic}")
+            machine = harness.Machine(bundle, log=os.path.join(
+                FOLDER, "console.log"), **settings)
+            try:
+                good = run_checks(machine, outside, segment)
+            finally:
+                machine.stop()
     except Failure as failure:
         sys.exit(f"demo: {failure}")
-    say(f"boot {args.cpus} CPUs ({args.cpu}), {settings['ram']} MiB, "
-        f"{len(GUESTS)} guests, a driver domain with a {args.nic}")
-    machine = harness.Machine(bundle, log=os.path.join(FOLDER, "console.log"),
-                              **settings)
-    try:
-        good = run_checks(machine, outside)
-    finally:
-        machine.stop()
-        outside.close()
     say(f"all of it took {time.monotonic() - begin:.0f} s; the console log is "
         f"build/demo/console.log")
+    say("the same by hand: `make shell`, which says what to type in another "
+        "terminal")
     say(f"{good} of {len(CHECKS)} checks ok")
     sys.exit(0 if good == len(CHECKS) else 1)
 

@@ -3,8 +3,8 @@
  * AoE targets: how they are found, asked what they are, lost and found again.
  *
  * A target that isn't up is asked for by broadcast, each second at the longest.
- * Who answers becomes a path. Then it is identified, reserved if that is
- * configured, and the size of its frames is probed. What it was asked is in
+ * Who answers becomes a path. Then it is identified, entered and reserved
+ * if that is configured, and the size of its frames is probed. What it was asked is in
  * one slot of tags that requests don't use.
  *
  * Locking: see blk/aoe.h.
@@ -106,6 +106,9 @@ static void own_ask(struct aoe_target *t, enum aoe_state state, unsigned int sec
 	case AOE_IDENTIFYING:
 		aoe_send_own(t, t->own_path, ATA_IDENTIFY, 1);
 		break;
+	case AOE_MASKING:
+		aoe_send_mask(t, t->own_path, true);
+		break;
 	case AOE_RESERVING:
 		aoe_send_reserve(t, t->own_path, true);
 		break;
@@ -166,12 +169,21 @@ static void after_reserve(struct aoe_target *t)
 	go_up(t);
 }
 
-static void after_identify(struct aoe_target *t)
+static void after_mask(struct aoe_target *t)
 {
 	if (aoe_port->reserve) {
 		next_step(t, AOE_RESERVING, 0);
 	} else {
 		after_reserve(t);
+	}
+}
+
+static void after_identify(struct aoe_target *t)
+{
+	if (aoe_port->mask) {
+		next_step(t, AOE_MASKING, 0);
+	} else {
+		after_mask(t);
 	}
 }
 
@@ -380,6 +392,12 @@ static uint64_t word(const struct aoe_target *t, unsigned int n)
 	return t->own_data[2 * n] | (uint64_t)t->own_data[2 * n + 1] << 8;
 }
 
+static bool info_same(const struct blk_info *a, const struct blk_info *b)
+{
+	return a->known == b->known && a->sectors == b->sectors && a->flush == b->flush &&
+	       a->physical_size == b->physical_size;
+}
+
 /* What the ATA device says that it is (ATA8-ACS, 7.16). */
 static void identify_take(struct aoe_target *t)
 {
@@ -399,7 +417,7 @@ static void identify_take(struct aoe_target *t)
 	if ((w106 & 0xe000) == 0x6000 && (w106 & 0xf) <= 3) {
 		i.physical_size <<= w106 & 0xf;
 	}
-	if (memcmp(&i, &t->base.info, sizeof(i)) == 0) {
+	if (info_same(&i, &t->base.info)) {
 		return;
 	}
 	if (t->base.info.known && i.sectors != t->base.info.sectors) {
@@ -417,6 +435,10 @@ static bool own_answer_good(const struct aoe_target *t, const struct aoe_answer 
 	if (command == AOE_RESERVE) {
 		return t->state == AOE_RESERVING && !a->error;
 	}
+	if (command == AOE_MASK) {
+		return t->state == AOE_MASKING && !a->error &&
+		       a->head[AOE_AT_MASK_ERROR] == 0;
+	}
 	return command == AOE_ATA && !a->error && a->f->head_len >= AOE_DATA &&
 	       (a->head[AOE_AT_ATA] & (ATA_STATUS_ERR | ATA_STATUS_DF | ATA_STATUS_BSY)) == 0 &&
 	       a->data_len >= t->own_sectors << BLK_SECTOR_SHIFT;
@@ -432,9 +454,12 @@ void aoe_own_answer(struct aoe_target *t, const struct aoe_answer *a, enum aoe_c
 	aoe_heard(t, a->path);
 	if (!own_answer_good(t, a, command)) {
 		t->counts[AOE_TARGET_ERRORS]++;
-		if (t->state == AOE_RESERVING && arch_now() >= t->log_when) {
+		if ((t->state == AOE_RESERVING || t->state == AOE_MASKING) &&
+		    arch_now() >= t->log_when) {
 			t->log_when = arch_now() + AOE_LOG_NS;
-			log_warn("blk", "%s can't be reserved, another machine has it",
+			log_warn("blk", t->state == AOE_RESERVING ?
+				 "%s can't be reserved, another machine has it" :
+				 "%s doesn't take this machine into its MAC mask",
 				 t->base.name);
 		}
 		/* Tried again when its time is out. */
@@ -447,6 +472,9 @@ void aoe_own_answer(struct aoe_target *t, const struct aoe_answer *a, enum aoe_c
 		t->write_sectors = t->max_sectors;
 		identify_take(t);
 		after_identify(t);
+		break;
+	case AOE_MASKING:
+		after_mask(t);
 		break;
 	case AOE_RESERVING:
 		after_reserve(t);
@@ -472,6 +500,9 @@ static void aoe_release(struct blk_target *b)
 	spin_lock(&b->lock);
 	if (aoe_port->reserve && t->state == AOE_UP) {
 		aoe_send_reserve(t, t->own_path, false);
+	}
+	if (aoe_port->mask && t->state == AOE_UP) {
+		aoe_send_mask(t, t->own_path, false);
 	}
 	t->closing = true;
 	t->state = AOE_DOWN;
@@ -633,6 +664,7 @@ int aoe_init(const struct vm_storage_config *config)
 	port.port.queue_count = NET_QUEUE_MAX;
 	port.mtu_sectors = MIN((config->mtu - AOE_OVERHEAD) >> BLK_SECTOR_SHIFT, 127U);
 	port.reserve = config->reserve;
+	port.mask = config->mask;
 	aoe_port = &port;
 	err = switch_attach(&port.port);
 	if (err != 0) {

@@ -58,6 +58,13 @@ enum aoe_command { AOE_ATA, AOE_CONFIG, AOE_MASK, AOE_RESERVE };
 #define AOE_AT_BUFFERS	24U		/* config answer */
 #define AOE_AT_MAXSECT	28U
 #define AOE_CONFIG_END	32U
+#define AOE_AT_MASK_COMMAND 25U
+#define AOE_AT_MASK_ERROR 26U
+#define AOE_AT_MASK_COUNT 27U
+#define AOE_AT_MASK_WHAT 29U		/* of the first entry, then its address */
+#define AOE_MASK_EDIT	1U
+#define AOE_MASK_ADD	1U
+#define AOE_MASK_DELETE	2U
 #define AOE_OVERHEAD	(AOE_DATA - 14U)	/* of a data frame's MTU */
 #define AOE_FRAME_MIN	60U		/* shorter ones are padded */
 
@@ -81,7 +88,7 @@ enum aoe_command { AOE_ATA, AOE_CONFIG, AOE_MASK, AOE_RESERVE };
 #define AOE_PIECES	20U		/* of a frame, see net/frame.h */
 #define AOE_SMALL	2U		/* sectors of a frame that any Ethernet takes */
 #define AOE_BUFFERS_MAX	128U		/* frames in flight */
-#define AOE_BUDGET	64U		/* frames sent by one piece of work */
+#define AOE_BUDGET	16U		/* frames sent by one piece of work */
 
 #define AOE_RTO_FIRST	20000000ULL	/* before anything was measured */
 #define AOE_RTO_MIN	50000ULL
@@ -130,6 +137,7 @@ enum aoe_counter {
 enum aoe_state {
 	AOE_DOWN,		/* asking for it */
 	AOE_IDENTIFYING,
+	AOE_MASKING,
 	AOE_RESERVING,
 	AOE_PROBING,		/* the size of frames */
 	AOE_UP,
@@ -237,6 +245,7 @@ struct aoe_port {
 	struct net_port port;		/* first */
 	unsigned int mtu_sectors;	/* of a frame */
 	bool reserve;
+	bool mask;
 };
 
 extern struct aoe_port *aoe_port;
@@ -265,6 +274,7 @@ void aoe_send_query(struct aoe_target *t);
 /* An own ATA command to one path. */
 void aoe_send_own(struct aoe_target *t, struct aoe_path *p, uint8_t command,
 		  unsigned int sectors);
+void aoe_send_mask(struct aoe_target *t, struct aoe_path *p, bool add);
 void aoe_send_reserve(struct aoe_target *t, struct aoe_path *p, bool reserve);
 
 /* An answer as it came: the head is private, the rest the sender's. */

@@ -678,8 +678,6 @@ void aoe_io_stop(struct aoe_target *t)
 		while (p->used && !list_empty(&p->sent)) {
 			frame_retry(t, list_entry(p->sent.next, struct aoe_frame, node));
 		}
-		p->window = 2;
-		p->failures = 0;
 	}
 }
 

@@ -157,6 +157,18 @@ void aoe_send_own(struct aoe_target *t, struct aoe_path *p, uint8_t command, uns
 	send_alone(t, &h, p);
 }
 
+void aoe_send_mask(struct aoe_target *t, struct aoe_path *p, bool add)
+{
+	struct head h;
+
+	head_begin(&h, t, p->mac, AOE_MASK, own_tag(t));
+	h.bytes[AOE_AT_MASK_COMMAND] = AOE_MASK_EDIT;
+	h.bytes[AOE_AT_MASK_COUNT] = 1;
+	h.bytes[AOE_AT_MASK_WHAT] = add ? AOE_MASK_ADD : AOE_MASK_DELETE;
+	memcpy(h.bytes + AOE_AT_MASK_WHAT + 1, aoe_port->port.config.mac, ETH_ALEN);
+	send_alone(t, &h, p);
+}
+
 void aoe_send_reserve(struct aoe_target *t, struct aoe_path *p, bool reserve)
 {
 	struct head h;

@@ -25,7 +25,7 @@
 #include "xen/grant.h"
 
 #define BLKBACK_QUEUES		8U
-#define BLKBACK_BUDGET		64U	/* requests in one walk */
+#define BLKBACK_BUDGET		256U	/* requests and their segments in one walk */
 #define BLKBACK_REQUESTS_MAX	128U	/* in flight of one queue */
 #define BLKBACK_REPLUG_NS	2000000000ULL
 

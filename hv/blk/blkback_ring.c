@@ -203,8 +203,11 @@ static int request_read(struct vbd_queue *q, struct vbd_request *b, struct entry
 	if (op != BLKIF_OP_DISCARD) {
 		b->r.op = data_op == BLKIF_OP_READ ? BLK_READ : BLK_WRITE;
 	}
+	if (!ok) {
+		return BLKIF_ERROR;
+	}
 	b->r.sector = e->w[2];
-	return ok ? BLKIF_OKAY : BLKIF_ERROR;
+	return BLKIF_OKAY;
 }
 
 /* A request that never reaches the volume. */
@@ -216,8 +219,8 @@ static void refuse(struct vbd_queue *q, struct vbd_request *b, int status)
 	list_push_front(&q->free, &b->r.node);
 }
 
-/* Take one request off the ring; a free one is there for it. */
-static void walk_one(struct vbd_queue *q)
+/* Take one request off the ring; a free one is there for it. Its segments. */
+static unsigned int walk_one(struct vbd_queue *q)
 {
 	struct list *item = list_pop_front(&q->free);
 	struct vbd_request *b = container_of(list_entry(item, struct blk_request, node),
@@ -236,11 +239,13 @@ static void walk_one(struct vbd_queue *q)
 	}
 	if (unlikely(status != BLKIF_OKAY)) {
 		refuse(q, b, status);
-		return;
+		return 0;
 	}
 	vbd_counts(q)[VBD_SEGMENTS] += b->r.piece_count;
 	q->inflight++;
 	blk_submit(&b->r);
+	/* Nothing of it is gone while the lock is held. */
+	return b->r.piece_count;
 }
 
 /* Read req_prod. False if it can't be. */
@@ -256,16 +261,17 @@ static bool prod_read(struct vbd_queue *q, uint32_t *prod)
 }
 
 /* Walk until the ring is empty; true if it stopped for its budget. */
-static bool walk(struct vbd_queue *q, unsigned int *requests)
+static bool walk(struct vbd_queue *q)
 {
+	unsigned int cost = 0;
 	uint32_t prod;
 
 	if (!prod_read(q, &prod)) {
 		return false;
 	}
 	for (;;) {
-		for (; q->cons != prod; (*requests)++) {
-			if (*requests == BLKBACK_BUDGET) {
+		while (q->cons != prod) {
+			if (cost >= BLKBACK_BUDGET) {
 				return true;
 			}
 			if (list_empty(&q->free)) {
@@ -273,7 +279,7 @@ static bool walk(struct vbd_queue *q, unsigned int *requests)
 				vbd_counts(q)[VBD_STARVED]++;
 				return false;
 			}
-			walk_one(q);
+			cost += 1 + walk_one(q);
 		}
 		/* Before it stops: ask for a notification, look once more. */
 		atomic_store_explicit(&q->ring->req_event, q->cons + 1, memory_order_relaxed);
@@ -286,15 +292,15 @@ static bool walk(struct vbd_queue *q, unsigned int *requests)
 
 static void walk_locked(struct vbd_queue *q)
 {
-	unsigned int requests = 0;
+	uint32_t cons = q->cons;
 
 	if (!q->up || vbd_is_broken(q->vbd)) {
 		return;
 	}
-	if (walk(q, &requests)) {
+	if (walk(q)) {
 		work_queue(&q->work);
 	}
-	vbd_counts(q)[VBD_WALKS] += requests > 0;
+	vbd_counts(q)[VBD_WALKS] += q->cons != cons;
 	publish(q);
 }
 

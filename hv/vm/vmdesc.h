@@ -100,6 +100,7 @@ struct vm_storage_config {
 	uint8_t mac[6];
 	bool has_mac;
 	bool reserve;		/* AoE: take targets for this machine alone */
+	bool mask;		/* AoE: enter this machine in targets' MAC masks */
 };
 
 enum vm_action {

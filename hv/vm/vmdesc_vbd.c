@@ -262,6 +262,11 @@ static void read_reserve(struct reader *r, const char *name)
 	r->storage->reserve = true;
 }
 
+static void read_mask(struct reader *r, const char *name)
+{
+	r->storage->mask = true;
+}
+
 void vmdesc_read_storage(const void *fdt, int node, const char *origin,
 			 struct vm_storage_config *out, struct vmdesc_diag *diag)
 {
@@ -270,6 +275,7 @@ void vmdesc_read_storage(const void *fdt, int node, const char *origin,
 		{ "mtu", read_mtu },
 		{ "local-mac-address", read_mac },
 		{ "reserve", read_reserve },
+		{ "mac-mask", read_mask },
 	};
 	struct vm_storage_config storage = { .mtu = VM_MTU_DEFAULT };
 	struct reader r = {

@@ -215,10 +215,10 @@ def test_watchdog(box):
 def test_disks(box):
     cfg = box.cfg("a", disk="['aoe:1.2,raw,xvda,ro', 'vdev=xvdb, target=aoe:1.3, "
                   "iops=100,kib_per_s=2048,outage=60,queues=1']")
-    r = box.bundle("--storage", "vlan=100,mtu=9000,mac=02:00:00:00:00:01,reserve=1", cfg)
+    r = box.bundle("--storage", "vlan=100,mtu=9000,mac=02:00:00:00:00:01,reserve=1,mask=1", cfg)
     assert r.returncode == 0, r.stderr
     out = box.list()
-    assert "storage network: VLAN 100, MTU 9000, reserves its targets" in out
+    assert "storage network: VLAN 100, MTU 9000, reserves its targets, enters itself in MAC masks" in out
     assert "xvda      aoe:1.2, read-only" in out
     assert "xvdb      aoe:1.3, 1 queues, 100 IOPS, 2048 KiB/s, waits 60 s" in out
 

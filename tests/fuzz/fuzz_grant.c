@@ -22,6 +22,8 @@ struct pinned {
 
 static struct pinned pins[PINS];
 static unsigned int pin_count;
+static struct grant_piece pieces[PINS];	/* in use */
+static unsigned int piece_count;
 
 static void require(bool what)
 {
@@ -56,6 +58,30 @@ static void use(struct domain *d, uint32_t ref, bool write)
 	}
 }
 
+/* Up to three pieces of a request at once, all or none. */
+static void use_pieces(struct domain *d, uint32_t ref, unsigned int count, bool write)
+{
+	struct grant_piece *p = &pieces[piece_count];
+
+	if (piece_count + count > PINS) {
+		return;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		p[i].ref = ref + i;
+	}
+	if (grant_pieces_use(d, p, count, write) == 0) {
+		piece_count += count;
+	}
+}
+
+static void unuse_piece(struct domain *d)
+{
+	if (piece_count > 0) {
+		piece_count--;
+		grant_pieces_unuse(d, &pieces[piece_count], 1);
+	}
+}
+
 /* One step of six bytes. */
 static void step(struct domain *d, const uint8_t *s)
 {
@@ -73,13 +99,17 @@ static void step(struct domain *d, const uint8_t *s)
 		use(d, ref, s[3] & 1);
 		break;
 	case 3:
-		if (pin_count < PINS && grant_pin(d, ref, &page) == 0) {
+		if (s[4] & 1) {
+			use_pieces(d, ref, 1 + s[4] % 3, s[3] & 1);
+		} else if (pin_count < PINS && grant_pin(d, ref, &page) == 0) {
 			require(is_ram(d, page));
 			pins[pin_count++] = (struct pinned){ ref, page };
 		}
 		break;
 	case 4:
-		if (pin_count > 0) {
+		if (s[4] & 1) {
+			unuse_piece(d);
+		} else if (pin_count > 0) {
 			grant_unpin(d, pins[--pin_count].ref);
 		}
 		break;
@@ -100,6 +130,9 @@ static void step(struct domain *d, const uint8_t *s)
 	for (unsigned int i = 0; i < pin_count; i++) {
 		require(page_is_pinned(d, pins[i].page) && is_ram(d, pins[i].page));
 	}
+	for (unsigned int i = 0; i < piece_count; i++) {
+		require(page_is_pinned(d, pieces[i].page) && is_ram(d, pieces[i].page));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -113,11 +146,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		booted = true;
 	}
 	pin_count = 0;
+	piece_count = 0;
 	d = host_domain_create(RAM_PAGES, 1);
 	xg_start(d);
+	require(grant_pieces_reserve(d, PINS - 2) == 0);
 	for (size_t i = 0; i + 6 <= size && i < 6 * 200; i += 6) {
 		step(d, data + i);
 	}
+	while (piece_count > 0) {
+		unuse_piece(d);
+	}
+	grant_pieces_release(d, PINS - 2);
 	host_finish();
 	return 0;
 }

@@ -46,6 +46,8 @@ struct at_target {
 	bool error;			/* each command fails */
 	bool reserved;			/* by another machine */
 	uint8_t reserved_mac[6];
+	bool mask_full;			/* no entry is added any more */
+	uint8_t mask[6];		/* the one entry */
 	unsigned int frames_in, writes, reads, flushes, in_flight, most_in_flight;
 	struct at_event event[AT_EVENTS];
 	unsigned int events;
@@ -205,6 +207,18 @@ static inline uint32_t at_reserve(struct at_target *t, uint8_t *f)
 	return AOE_FRAME_MIN;
 }
 
+static inline uint32_t at_mask(struct at_target *t, uint8_t *f)
+{
+	if (f[AOE_AT_MASK_COMMAND] != AOE_MASK_EDIT || f[AOE_AT_MASK_COUNT] != 1 || t->mask_full) {
+		f[AOE_AT_MASK_ERROR] = 2;
+	} else if (f[AOE_AT_MASK_WHAT] == AOE_MASK_ADD) {
+		memcpy(t->mask, f + AOE_AT_MASK_WHAT + 1, 6);
+	} else {
+		memset(t->mask, 0, 6);
+	}
+	return AOE_FRAME_MIN;
+}
+
 /* Execute a request and answer. */
 static inline void at_execute(struct at_target *t, const uint8_t *data, uint32_t len)
 {
@@ -232,6 +246,9 @@ static inline void at_execute(struct at_target *t, const uint8_t *data, uint32_t
 		put_be16(f + AOE_AT_BUFFERS, (uint16_t)t->buffers);
 		f[AOE_AT_MAXSECT] = (uint8_t)t->max_sectors;
 		len = AOE_CONFIG_END;
+		break;
+	case AOE_MASK:
+		len = at_mask(t, f);
 		break;
 	case AOE_RESERVE:
 		len = at_reserve(t, f);
@@ -310,6 +327,7 @@ static inline void at_setup(bool reserve, unsigned int mtu)
 	struct vm_storage_config c = {
 		.present = true, .vlan = AT_VLAN, .mtu = mtu,
 		.mac = { 0, 0x16, 0x3e, 0xae, 1, 0 }, .has_mac = true, .reserve = reserve,
+		.mask = reserve,
 	};
 
 	memset(at, 0, sizeof(at));

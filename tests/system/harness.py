@@ -84,8 +84,11 @@ def qemu_command(kernel=None, bundle=None, cpus=2, ram=2048,
     return command + list(extra)
 
 
-def make_bundle(output, *configs, timeout=60):
-    """Make a boot bundle from xl.cfg files with mvctl."""
+def make_bundle(output, *configs, node=None, timeout=60):
+    """Make a boot bundle from xl.cfg files with mvctl; `node` is the file that
+    describes the node for its management."""
+    if node:
+        configs = ("--node", node, *configs)
     os.makedirs(os.path.dirname(output), exist_ok=True)
     try:
         done = subprocess.run([MVCTL, "bundle", "-o", output, *configs],

@@ -73,12 +73,15 @@ class Outside:
         """Where a guest finds the file."""
         return f"http://{GATEWAY}:{self.server.server_address[1]}/file"
 
-    def qemu(self, nic="virtio-net-pci"):
-        """QEMU's arguments for a card on this network."""
-        forwards = "".join(
+    def netdev(self):
+        """QEMU's name for this network."""
+        return "user" + "".join(
             f",hostfwd=tcp:127.0.0.1:{port}-{address}:{GUEST_PORT}"
             for address, port in self.ports.items())
-        return ["-netdev", f"user,id=wire{forwards}",
+
+    def qemu(self, nic="virtio-net-pci"):
+        """QEMU's arguments for a card on this network."""
+        return ["-netdev", f"{self.netdev()},id=wire",
                 "-device", f"{nic},netdev=wire,romfile="]
 
     def fetch(self, address, path="/file", timeout=120):

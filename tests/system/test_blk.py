@@ -54,7 +54,7 @@ class Scene:
 def scene(module_vms, module_machines):
     vms = module_vms
     bundle = vms.bundle(
-        "--storage", "vlan=100,mtu=9000",
+        "--storage", "vlan=100,mtu=9000,reserve=1,mask=1",
         vms.config("server", memory=320, ramdisk="storage.cpio.gz",
                    extra="mv.ip=10.0.9.2/24 mv.mtu=9000",
                    vif=["mac=00:16:3e:00:09:02,vlan=100"]),

@@ -287,6 +287,7 @@ static void test_storage(void **state)
 	fm_cells("mtu", 1, 9000);
 	fm_bytes("local-mac-address", mac, 6);
 	fm_flag("reserve");
+	fm_flag("mac-mask");
 	fm_cells("what", 1, 1);
 	fm_end();
 	fm_begin("two");
@@ -300,6 +301,7 @@ static void test_storage(void **state)
 	assert_int_equal(set.storage.vlan, 7);
 	assert_int_equal(set.storage.mtu, 9000);
 	assert_true(set.storage.reserve);
+	assert_true(set.storage.mask);
 	assert_memory_equal(set.storage.mac, mac, 6);
 	(void)state;
 }

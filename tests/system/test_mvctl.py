@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An operator's mvctl manages emulated Microvisors over their driver domains' uplinks."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+import harness
+
+GUESTS = os.path.join(harness.BUILD, "guests")
+UPLINK = os.path.join(harness.TOP, "guests", "driver-domain", "uplink.cfg")
+MAC = "02:00:00:00:be:ef"
+
+
+class Segment:
+    """A hub with nodes on it, and mvctl."""
+
+    def __init__(self, log):
+        self.folder = tempfile.mkdtemp(prefix="mv")
+        self.log = log
+        self.machines = []
+        self.hub = None
+        self.options = ["--timeout", "20"]
+        self.env = {**os.environ, "MVCTL_TRANSPORT": f"unix:{self.folder}/seg"}
+
+    def start(self, nodes, ram=1024, **description):
+        self.hub = subprocess.Popen(
+            [harness.MVCTL, "hub", self.path("seg"), *map(self.path, nodes)],
+            preexec_fn=harness.end_with_parent)
+        for name in nodes:
+            self.boot(name, ram, {"name": f'"{name}"', **description})
+
+    def boot(self, name, ram, description):
+        bundle = self.path(f"{name}.cpio")
+        self.write(f"{name}.node", description)
+        subprocess.run([harness.MVCTL, "bundle", "-o", bundle, "--node", self.path(f"{name}.node"),
+                        UPLINK], check=True, stdout=subprocess.DEVNULL, timeout=60)
+        wire = (f"dgram,id=wire,local.type=unix,local.path={self.path(name)},"
+                f"remote.type=unix,remote.path={self.path('seg')}")
+        machine = harness.Machine(
+            bundle, log=f"{self.log}-{name}.log", ram=ram,
+            extra=["-netdev", wire, "-device", "virtio-net-pci,netdev=wire,romfile="])
+        self.machines.append(machine.boot())
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, settings):
+        with open(self.path(name), "w", encoding="ascii") as out:
+            out.writelines(f"{k} = {v}\n" for k, v in settings.items())
+        return self.path(name)
+
+    def vm(self, name, number, **more):
+        return self.write(f"{name}.cfg", {
+            "name": f'"{name}"', "memory": 96, "kernel": f'"{GUESTS}/Image"',
+            "ramdisk": f'"{GUESTS}/demo.cpio.gz"',
+            "extra": f'"console=hvc0 quiet mv.ip=10.0.0.{number}/24"',
+            "vif": f"['mac=00:16:3e:00:00:{number:02x}']", **more})
+
+    def mvctl(self, *args, status=0, timeout=100):
+        run = subprocess.run([harness.MVCTL, *self.options, *args], env=self.env, text=True,
+                             capture_output=True, cwd=self.folder, timeout=timeout, check=False)
+        assert run.returncode == status, f"{args}: {run.returncode} {run.stdout}{run.stderr}"
+        return run.stdout or run.stderr
+
+    def json(self, *args):
+        return json.loads(self.mvctl(*args, "-o", "json"))
+
+    def await_nodes(self, count, seconds=90):
+        end = time.monotonic() + seconds * harness.PATIENCE
+        while time.monotonic() < end:
+            run = subprocess.run([harness.MVCTL, *self.options, "-o", "json", "discover"],
+                                 env=self.env, text=True, capture_output=True, timeout=60,
+                                 check=False)
+            if run.returncode == 0 and len(json.loads(run.stdout)["nodes"]) == count:
+                return
+        pytest.fail(f"{count} nodes didn't appear")
+
+    def stop(self):
+        for machine in self.machines:
+            machine.stop()
+        if self.hub:
+            self.hub.terminate()
+            self.hub.wait(10)
+        shutil.rmtree(self.folder)
+
+
+class Console:
+    """`mvctl console`, and the guest's agent (guests/common/agent.c) behind it."""
+
+    def __init__(self, segment, vm):
+        self.process = subprocess.Popen(
+            [harness.MVCTL, *segment.options, "console", vm], env=segment.env,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=segment.folder,
+            preexec_fn=harness.end_with_parent)
+        self.number = 0
+
+    def until(self, pattern):
+        seen = ""
+        while True:
+            line = self.process.stdout.readline().decode(errors="replace")
+            assert line, f"the console ended: {seen}"
+            seen += line
+            if re.search(pattern, line):
+                return seen
+
+    def type(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def run(self, command):
+        """What the command prints; it must succeed."""
+        self.number += 1
+        self.type(f"@run {self.number} {command}\n")
+        said = self.until(rf"@end {self.number} ")
+        assert re.search(rf"@end {self.number} \d+ \d+ 0\s", said), said
+        return "\n".join(re.findall(rf"@out {self.number} \d+ \d+ (.*?)\r?$", said, re.M))
+
+    def leave(self):
+        self.type("\x1d")
+        assert self.process.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def node(request):
+    """One node with a key that only one address may use."""
+    s = Segment(os.path.join(harness.BUILD, "tests", "test_mvctl"))
+    request.addfinalizer(s.stop)
+    subprocess.run([harness.MVCTL, "keygen", s.path("key")], check=True, timeout=20)
+    s.options += ["--mac", MAC]
+    s.start(["mv1"], key_file='"key"', allow=f'["{MAC}"]', image_quota=256)
+    s.await_nodes(1)
+    s.env.update(MVCTL_NODE="mv1", MVCTL_KEY=s.path("key"))
+    return s
+
+
+def test_who_may(node):
+    """Neither another address nor another key gets in."""
+    wrong = node.path("wrong")
+    subprocess.run([harness.MVCTL, "keygen", wrong], check=True, timeout=20)
+    assert "no node" in node.mvctl("--timeout", "2", "--mac", "02:00:00:00:00:01", "info",
+                                   status=3)
+    assert "no answer" in node.mvctl("--timeout", "2", "-k", wrong, "info", status=4)
+    info = node.json("info")["info"]
+    assert info["keyed"] is True
+    assert info["machine"].startswith("linux,dummy-virt")
+
+
+def test_a_day_of_an_operator(node):
+    pushed = node.json("image", "push", f"{GUESTS}/Image")["pushed"][0]
+    assert pushed["was_there"] is False
+    for number, name in ((3, "third"), (4, "fourth")):
+        out = node.mvctl("create", node.vm(name, number))
+        assert re.fullmatch(rf"{name}: id \d+, running\n", out)
+    images = {i["name"]: i for i in node.json("image", "list")["images"]}
+    assert images["Image"]["users"] == 2
+    vms = {vm["name"]: vm for vm in node.json("list")["vms"]}
+    assert vms["third"]["state"] == vms["fourth"]["state"] == "running"
+    # `top` and `events` know them.
+    top = json.loads(node.mvctl("top", "-n", "1", "-o", "json"))
+    assert {"uplink", "third", "fourth"} <= {vm["name"] for vm in top["vms"]}
+    events = [json.loads(e) for e in node.mvctl("events", "-o", "json").splitlines()]
+    told = [(e["event"], e["name"]) for e in events]
+    assert ("uplink-up", "vif1.0") in told and ("vm-started", "fourth") in told
+
+
+def test_console_and_capture(node):
+    """Guests made at run time talk to each other; a capture shows it."""
+    console = Console(node, "third")
+    console.until("@ready")
+    assert "aarch64" in console.run("uname -m")
+    port = [p for p in node.json("ports")["ports"] if p["mac"] == "00:16:3e:00:00:03"][0]
+    capture = subprocess.Popen([harness.MVCTL, *node.options, "capture", "-w",
+                                node.path("out.pcapng"), "-c", "6", port["name"]], env=node.env)
+    time.sleep(2 * harness.PATIENCE)
+    assert " 0% packet loss" in console.run("ping -c 5 -W 5 10.0.0.4")
+    assert capture.wait(30) == 0
+    if shutil.which("tshark"):
+        out = subprocess.run(["tshark", "-r", node.path("out.pcapng"), "-Y", "icmp"], text=True,
+                             capture_output=True, timeout=60, check=True).stdout
+        assert "Echo (ping) request" in out and "Echo (ping) reply" in out
+    # While it is paused it says nothing.
+    node.mvctl("pause", "fourth")
+    console.number += 1
+    console.type(f"@run {console.number} ping -c 2 -W 1 10.0.0.4\n")
+    assert re.search(r"@end \d+ \d+ \d+ 1\s", console.until(rf"@end {console.number} "))
+    node.mvctl("unpause", "fourth")
+    assert " 0% packet loss" in console.run("ping -c 2 -W 5 10.0.0.4")
+    console.leave()
+
+
+def test_ends(node):
+    node.mvctl("rename", "third", "other")
+    node.mvctl("shutdown", "--wait", "other")
+    node.mvctl("destroy", "--wait", "fourth")
+    assert [vm["name"] for vm in node.json("list")["vms"]] == ["uplink"]
+    node.mvctl("image", "remove", "Image", "demo.cpio.gz")
+    assert node.json("info")["info"]["image_used_bytes"] == 0
+
+
+def test_three_nodes(request):
+    s = Segment(os.path.join(harness.BUILD, "tests", "test_mvctl-three"))
+    request.addfinalizer(s.stop)
+    s.start(["mv1", "mv2", "mv3"], ram=512)
+    s.await_nodes(3, 150)
+    assert [n["node"] for n in s.json("discover")["nodes"]] == ["mv1", "mv2", "mv3"]
+    assert "3 nodes answer" in s.mvctl("list", status=2)
+    s.mvctl("-N", "mv2", "create", s.vm("web", 5))
+    found = {n["node"]: {vm["name"] for vm in n["vms"]} for n in s.json("list", "--all")["nodes"]}
+    assert found == {"mv1": {"uplink"}, "mv2": {"uplink", "web"}, "mv3": {"uplink"}}
