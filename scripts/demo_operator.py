@@ -55,7 +55,7 @@ def console(demo):
     deadline = time.monotonic() + 90 * harness.PATIENCE
     while True:
         text = demo.segment.mvctl("console", "--once", "d")
-        line = re.search(r"^.*Xen version.*$", text, re.M)
+        line = re.search(r"^.*xen_netfront: .*$", text, re.M)
         if line and "@ready" in text:
             return line[0].strip()
         if time.monotonic() > deadline:
