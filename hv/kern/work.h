@@ -3,8 +3,7 @@
  * Deferred work: functions that run soon in the hypervisor, in the exit path
  * of the CPU that queued them, with no lock held and before the guest goes
  * on. A function does a bounded piece (about 50 microseconds) and queues itself
- * again if there is more; other work then gets its turn, but guests of this CPU
- * only when none is left.
+ * again if there is more; other work and guests then get their turn.
  */
 #ifndef KERN_WORK_H
 #define KERN_WORK_H
