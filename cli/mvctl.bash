@@ -44,7 +44,7 @@ _mvctl_options() {
 
 	case $_mvctl_verb in
 	'') echo "$common --help --version" ;;
-	bundle) echo '-o -l --output --list --node --no-check --help' ;;
+	bundle) echo '-o -l --output --list --node --storage --no-check --help' ;;
 	hub | help | version) echo '--help' ;;
 	create) echo "-p -c --paused --console --no-wait --help $common" ;;
 	destroy | shutdown | start) echo "-w --wait --help $common" ;;
@@ -73,7 +73,8 @@ _mvctl_words() {
 	info | vcpu-list | destroy | shutdown | reboot | restart | start | \
 		pause | unpause) _mvctl_ask 1 list ;;
 	rename | mem-set | vcpu-set | vcpu-pin | sched | network-attach | \
-		network-detach | network-list | console)
+		network-detach | network-list | console | block-attach | \
+		block-detach | block-list)
 		((_mvctl_count == 0)) && _mvctl_ask 1 list
 		;;
 	image)
