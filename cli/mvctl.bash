@@ -73,7 +73,8 @@ _mvctl_words() {
 	info | vcpu-list | destroy | shutdown | reboot | restart | start | \
 		pause | unpause) _mvctl_ask 1 list ;;
 	rename | mem-set | vcpu-set | vcpu-pin | sched | network-attach | \
-		network-detach | network-list | console)
+		network-detach | network-list | console | block-attach | \
+		block-detach | block-list)
 		((_mvctl_count == 0)) && _mvctl_ask 1 list
 		;;
 	image)

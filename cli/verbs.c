@@ -186,6 +186,23 @@ const struct verb verbs[] = {
 		verb_network_list, true,
 	},
 	{
+		"block-attach", "add a disk to a VM",
+		"usage: mvctl block-attach VM DISK\n"
+		"\n"
+		"DISK is as in the list `disk` of xl.cfg, as aoe:1.2,xvda,w.\n",
+		verb_block_attach, true,
+	},
+	{
+		"block-detach", "take a disk from a VM",
+		"usage: mvctl block-detach VM NAME\n",
+		verb_block_detach, true,
+	},
+	{
+		"block-list", "list disks of a VM",
+		"usage: mvctl block-list VM\n",
+		verb_block_list, true,
+	},
+	{
 		"console", "attach to a VM's console",
 		"usage: mvctl console [--no-history] [--read-only] [--once] VM\n"
 		"\n"

@@ -134,6 +134,19 @@ static const struct field vif_fields[] = {
 	TEXT(mv_vif, label, "label", "Label"),
 };
 
+static const struct field vbd_fields[] = {
+	TEXT(mv_vbd, name, "name", "Disk"),
+	TEXT(mv_vbd, target, "target", "Target"),
+	FIELD(mv_vbd, sectors, "sectors", "Sectors", FIELD_U64),
+	FIELD(mv_vbd, flags, "read_only", "Read-only", FIELD_FLAG, .extra = MV_VBD_READ_ONLY),
+	FIELD(mv_vbd, flags, "connected", "Connected", FIELD_FLAG, .extra = MV_VBD_CONNECTED),
+	FIELD(mv_vbd, flags, "unplugging", NULL, FIELD_FLAG, .extra = MV_VBD_UNPLUGGING),
+	FIELD(mv_vbd, queues, "queues", NULL, FIELD_U32),
+	FIELD(mv_vbd, iops, "iops", NULL, FIELD_U32),
+	FIELD(mv_vbd, kib_per_s, "kib_per_second", NULL, FIELD_U32),
+	FIELD(mv_vbd, outage_s, "outage_seconds", NULL, FIELD_U32),
+};
+
 static const struct field image_fields[] = {
 	FIELD(mv_image, sha256, "sha256", "SHA-256", FIELD_HEX, .extra = 32),
 	FIELD(mv_image, size, "size_bytes", "Size", FIELD_BYTES),
@@ -189,6 +202,7 @@ const struct record_kind kind_vcpu = RECORD_KIND(mv_vcpu, vcpu_fields);
 const struct record_kind kind_node = RECORD_KIND(mv_node_info, node_fields);
 const struct record_kind kind_cpu = RECORD_KIND(mv_cpu, cpu_fields);
 const struct record_kind kind_vif = RECORD_KIND(mv_vif, vif_fields);
+const struct record_kind kind_vbd = RECORD_KIND(mv_vbd, vbd_fields);
 const struct record_kind kind_image = RECORD_KIND(mv_image, image_fields);
 const struct record_kind kind_port = RECORD_KIND(mv_port, port_fields);
 const struct record_kind kind_fdb = RECORD_KIND(mv_fdb, fdb_fields);

@@ -14,6 +14,7 @@ extern const struct record_kind kind_vcpu;
 extern const struct record_kind kind_node;
 extern const struct record_kind kind_cpu;
 extern const struct record_kind kind_vif;
+extern const struct record_kind kind_vbd;
 extern const struct record_kind kind_image;
 extern const struct record_kind kind_port;
 extern const struct record_kind kind_fdb;

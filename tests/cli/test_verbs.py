@@ -28,7 +28,8 @@ def web(shared):
     ["rename", "a"], ["mem-set", "a"], ["mem-set", "a", "3"], ["mem-set", "a", "x"],
     ["vcpu-set", "a", "0"], ["vcpu-set", "a", "9"], ["vcpu-pin", "a", "8", "0"],
     ["vcpu-pin", "a", "0", "3-1"], ["sched"], ["sched", "a", "-w", "0"], ["sched", "a", "-c", "801"],
-    ["network-attach"], ["network-detach", "a"], ["network-list"], ["console"], ["top", "-d", "0"],
+    ["network-attach"], ["network-detach", "a"], ["network-list"], ["block-list"],
+    ["block-attach", "a"], ["block-detach", "a", "b" * 16], ["console"], ["top", "-d", "0"],
     ["dmesg", "x"], ["events", "-n", "x"], ["image"], ["image", "push"], ["image", "list", "x"],
     ["image", "frob"], ["ports", "x"], ["counters", "a"], ["capture"], ["capture", "-s", "70000", "1"],
     ["exporter"], ["node", "poweroff"], ["node", "frob"], ["discover", "-w", "x"],
@@ -208,6 +209,15 @@ def test_network(web):
     assert "exists" in web.mvctl("network-attach", "web", "mac=00:16:3e:00:00:07", status=1)
     assert "has no vif" in web.mvctl("network-detach", "web", "00:16:3e:00:00:08", status=1)
     assert "not found" in web.mvctl("network-detach", "web", "7", status=1)
+
+
+def test_disks(web):
+    """This node has no storage network; the words are the node's."""
+    assert web.json("block-list", "web")["disks"] == []
+    assert web.mvctl("block-list", "web").startswith("Disk")
+    assert "storage" in web.mvctl("block-attach", "web", "aoe:1.2,raw,xvda,w", status=1)
+    assert "error" in web.mvctl("block-attach", "web", "vdev=xvda", status=1)
+    assert "not found" in web.mvctl("block-detach", "web", "xvda", status=1)
 
 
 # --- consoles, events, top ----------------------------------------------------------
