@@ -198,7 +198,7 @@ def test_console_and_capture(node):
 
 def test_ends(node):
     node.mvctl("rename", "third", "other")
-    node.mvctl("shutdown", "--wait", "other")
+    node.mvctl("destroy", "--wait", "other")
     node.mvctl("destroy", "--wait", "fourth")
     assert [vm["name"] for vm in node.json("list")["vms"]] == ["uplink"]
     node.mvctl("image", "remove", "Image", "demo.cpio.gz")
