@@ -327,7 +327,6 @@ static struct aoe_path *path_add(struct aoe_target *t, const uint8_t *mac)
 			p->used = true;
 			memcpy(p->mac, mac, sizeof(p->mac));
 			list_init(&p->sent);
-			p->slack = AOE_SLACK_MIN;
 			p->reorder = AOE_REORDER_MIN;
 			p->window = AOE_WINDOW_FIRST;
 			p->threshold = AOE_BUFFERS_MAX;

@@ -263,14 +263,14 @@ static struct aoe_frame *cut(struct aoe_target *t)
 
 static uint64_t path_rto(const struct aoe_path *p)
 {
-	uint64_t extra;
+	uint64_t rto;
 
 	if (p->srtt == 0) {
 		return AOE_RTO_FIRST;
 	}
-	extra = MAX(4 * p->rttvar, p->srtt / 2);
-	extra = MIN(extra, p->srtt * p->slack / 4);
-	return MIN(MAX(p->srtt + extra, AOE_RTO_MIN), AOE_RTO_MAX);
+	rto = p->srtt + MIN(MAX(4 * p->rttvar, p->srtt / 2), p->srtt * AOE_SLACK / 4);
+	rto = MAX(rto, p->longest + p->longest / 4);
+	return MIN(MAX(rto, AOE_RTO_MIN), AOE_RTO_MAX);
 }
 
 static uint64_t frame_deadline(const struct aoe_frame *f)
@@ -319,11 +319,11 @@ static void path_lost(struct aoe_path *p, const struct aoe_frame *f)
 	p->acks = 0;
 }
 
-/* A copy was sent in vain: be slower to think that one is lost. */
-static void path_too_fast(struct aoe_target *t, struct aoe_path *p)
+/* A copy was sent in vain, an answer took `ns`: be slower to think that one is lost. */
+static void path_too_fast(struct aoe_target *t, struct aoe_path *p, uint64_t ns)
 {
 	t->counts[AOE_SPURIOUS]++;
-	p->slack = MIN(p->slack * 2, AOE_SLACK_MAX);
+	p->longest = MAX(p->longest, MIN(ns, p->srtt * AOE_LONGEST));
 	p->reorder = MIN(p->reorder * 2, AOE_REORDER_MAX);
 	p->clean = 0;
 }
@@ -334,7 +334,7 @@ static void path_clean(struct aoe_path *p)
 		return;
 	}
 	p->clean = 0;
-	p->slack = MAX(p->slack - p->slack / 4, AOE_SLACK_MIN);
+	p->longest -= p->longest / 4;
 	p->reorder = MAX(p->reorder - 1, AOE_REORDER_MIN);
 }
 
@@ -387,6 +387,9 @@ static void transmit(struct aoe_target *t, struct net_batch *b, struct aoe_frame
 	t->path_next = (unsigned int)(p - t->path) + 1;
 	f->seq = p->seq++;
 	f->sent = now;
+	if (f->copies == f->chunk_copy + 1) {
+		f->sent_first = now;
+	}
 	f->state = AOE_IN_FLIGHT;
 	list_remove(&f->node);
 	list_push_back(&p->sent, &f->node);
@@ -536,7 +539,7 @@ static void learn(struct aoe_target *t, struct aoe_frame *f, unsigned int copy, 
 	struct aoe_path *p = f->path;
 
 	if (copy != f->copies - 1) {
-		path_too_fast(t, p);
+		path_too_fast(t, p, now - f->sent_first);
 		return;
 	}
 	path_measure(p, now - f->sent);
