@@ -159,6 +159,7 @@ static bool connect_pair(struct pair *p)
 {
 	p->mtu = mtu_of(&p->vif);
 	link_no_lro(p->nic.name);
+	link_no_gro(p->vif.name);
 	if (strcmp(p->nic.driver, "virtio_net") == 0) {
 		link_no_sent_irqs(p->nic.name);
 	}

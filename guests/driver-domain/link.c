@@ -291,6 +291,15 @@ void link_no_lro(const char *name)
 	}
 }
 
+void link_no_gro(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_SGRO };
+
+	if (!ethtool(name, &value)) {
+		say("%s: generic receive offload stays on: %m", name);
+	}
+}
+
 void link_no_sent_irqs(const char *name)
 {
 	struct ethtool_coalesce value = {

@@ -145,7 +145,7 @@ enum aoe_state {
 
 struct aoe_path {
 	bool used;
-	uint8_t mac[6];
+	uint8_t mac[6] ALIGNED(2);
 	uint64_t srtt, rttvar;		/* ns; srtt 0: not measured */
 	uint64_t longest;		/* ns: an answer took so long and was thought lost */
 	unsigned int reorder;
@@ -261,7 +261,7 @@ MUST_CHECK int aoe_init(const struct vm_storage_config *config);
 /* aoe.c, under the target's lock: have the timer run at `when` at the latest. */
 void aoe_timer_by(struct aoe_target *t, uint64_t when);
 /* The target answered. */
-void aoe_heard(struct aoe_target *t, struct aoe_path *p);
+void aoe_heard(struct aoe_target *t, struct aoe_path *p, uint64_t now);
 /* No frame was answered for too long. */
 void aoe_down(struct aoe_target *t);
 

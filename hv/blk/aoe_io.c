@@ -343,31 +343,39 @@ static bool path_is_alive(const struct aoe_path *p)
 	return p->used && p->failures < AOE_PATH_DEAD;
 }
 
-/* A path with room for a frame, in turn; not `avoid` if there is another. */
+/*
+ * A path with room for a frame, in turn: not `avoid` if there is another, and a
+ * dead one only if all are.
+ */
 static struct aoe_path *path_choose(struct aoe_target *t, const struct aoe_path *avoid)
 {
-	struct aoe_path *found = NULL;
+	struct aoe_path *second = NULL;		/* alive, and to be avoided */
+	struct aoe_path *dead = NULL;
 	bool alive = false;
 
 	if (t->inflight >= t->buffers) {
 		return NULL;
 	}
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
-		alive |= path_is_alive(&t->path[i]);
-	}
-	for (unsigned int i = 0; i < AOE_PATHS; i++) {
 		struct aoe_path *p = &t->path[(t->path_next + i) % AOE_PATHS];
+		bool has_room = p->inflight < p->window;
 
-		if (!p->used || p->inflight >= p->window || (alive && !path_is_alive(p))) {
+		if (!p->used) {
 			continue;
 		}
-		if (p != avoid) {
-			found = p;
-			break;
+		if (!path_is_alive(p)) {
+			if (has_room && (dead == NULL || dead == avoid)) {
+				dead = p;
+			}
+			continue;
 		}
-		found = p;
+		alive = true;
+		if (has_room && p != avoid) {
+			return p;
+		}
+		second = has_room ? p : second;
 	}
-	return found;
+	return alive ? second : dead;
 }
 
 /* --- sending ---------------------------------------------------------------------------- */
@@ -563,7 +571,7 @@ void aoe_ata_answer(struct aoe_target *t, const struct aoe_answer *a)
 		t->counts[AOE_MALFORMED]++;
 		return;
 	}
-	aoe_heard(t, a->path);
+	aoe_heard(t, a->path, now);
 	if (!note_copy(t, f, a, &copy)) {
 		return;
 	}
