@@ -147,6 +147,8 @@ struct aoe_path {
 	bool used;
 	uint8_t mac[6] ALIGNED(2);
 	uint64_t srtt, rttvar;		/* ns; srtt 0: not measured */
+	uint64_t hold;			/* no frame's time is out before that .. */
+	bool ask;			/* .. but one may go beyond the window */
 	uint64_t longest;		/* ns: an answer took so long and was thought lost */
 	unsigned int reorder;
 	unsigned int window;		/* frames in flight at most */

@@ -358,7 +358,7 @@ static struct aoe_path *path_choose(struct aoe_target *t, const struct aoe_path 
 	}
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
 		struct aoe_path *p = &t->path[(t->path_next + i) % AOE_PATHS];
-		bool has_room = p->inflight < p->window;
+		bool has_room = p->inflight < p->window || p->ask;
 
 		if (!p->used) {
 			continue;
@@ -393,6 +393,7 @@ static void transmit(struct aoe_target *t, struct net_batch *b, struct aoe_frame
 	f->copies++;
 	f->path = p;
 	t->path_next = (unsigned int)(p - t->path) + 1;
+	p->ask = false;
 	f->seq = p->seq++;
 	f->sent = now;
 	if (f->copies == f->chunk_copy + 1) {
@@ -637,7 +638,7 @@ static uint64_t time_outs(struct aoe_target *t, struct aoe_path *p, uint64_t now
 	struct aoe_frame *f, *after;
 
 	list_for_each_safe(f, after, &p->sent, node) {
-		uint64_t deadline = frame_deadline(f);
+		uint64_t deadline = MAX(frame_deadline(f), p->hold);
 
 		if (deadline > now) {
 			next = MIN(next, deadline);
@@ -645,6 +646,15 @@ static uint64_t time_outs(struct aoe_target *t, struct aoe_path *p, uint64_t now
 		}
 		time_out(t, f);
 		work_queue(&t->base.work);
+		if (now - t->heard >= p->srtt) {
+			/*
+			 * Nothing is answered at all: it's busy rather than that all are
+			 * lost. This one asks; if it's answered the others are overtaken.
+			 */
+			p->hold = now + MIN(path_rto(p) << MIN(p->failures - 1, 12U),
+					    AOE_RTO_MAX);
+			p->ask = true;
+		}
 	}
 	return next;
 }
