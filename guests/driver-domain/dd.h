@@ -62,6 +62,13 @@ bool link_down(const char *name);
 bool link_redirect(const char *from, const char *to);
 /* No frames larger than the sender made them, but as GRO does it. */
 void link_no_lro(const char *name);
+/* Don't look for frames that could become one: a netfront's are large already. */
+void link_no_gro(const char *name);
+/*
+ * virtio_net, before it's up: no interrupt for each frame sent. What was sent is
+ * freed when the next one is.
+ */
+void link_no_sent_irqs(const char *name);
 
 /* store.c: XenStore */
 

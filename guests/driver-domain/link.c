@@ -262,22 +262,51 @@ bool link_redirect(const char *from, const char *to)
 	return done(transact(&r), "no redirection", from);
 }
 
+/* False, with errno: the card doesn't know of it. */
+static bool ethtool(const char *name, void *data)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool good;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	request.ifr_data = data;
+	good = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return good;
+}
+
 void link_no_lro(const char *name)
 {
 	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
-	struct ifreq request = { 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	request.ifr_data = (void *)&value;
-	if (fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0 && (value.data & ETH_FLAG_LRO)) {
+	if (ethtool(name, &value) && (value.data & ETH_FLAG_LRO)) {
 		value.cmd = ETHTOOL_SFLAGS;
 		value.data &= ~(uint32_t)ETH_FLAG_LRO;
-		if (ioctl(fd, SIOCETHTOOL, &request) != 0) {
+		if (!ethtool(name, &value)) {
 			say("%s: large receive offload stays on: %m", name);
 		}
 	}
-	if (fd >= 0) {
-		close(fd);
+}
+
+void link_no_gro(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_SGRO };
+
+	if (!ethtool(name, &value)) {
+		say("%s: generic receive offload stays on: %m", name);
+	}
+}
+
+void link_no_sent_irqs(const char *name)
+{
+	struct ethtool_coalesce value = {
+		.cmd = ETHTOOL_SCOALESCE, .rx_max_coalesced_frames = 1,
+	};
+
+	if (!ethtool(name, &value)) {
+		say("%s: interrupts for each frame sent: %m", name);
 	}
 }

@@ -191,7 +191,7 @@ static void test_small_mtu(void **state)
 
 /* --- loss ---------------------------------------------------------------------------- */
 
-/* How long one request takes. */
+/* How long one request takes. What is sent at once is lost if the target is down. */
 static uint64_t timed(struct blkfront *f, unsigned int op, unsigned int sectors)
 {
 	uint64_t start_ns = arch_now();
@@ -205,6 +205,7 @@ static uint64_t timed(struct blkfront *f, unsigned int op, unsigned int sectors)
 	id = bf_request(f, 0, op, 0, seg, count);
 	bf_kick(f, 0);
 	host_run();
+	at[0].down = false;
 	while (!f->queue[0].shadow[id].answered) {
 		at_run(AT_STEP_NS);
 		(void)bf_collect(f, 0);
@@ -251,6 +252,72 @@ static void test_cost_of_a_loss(void **state)
 	assert_int_equal(counter(0, AOE_SPURIOUS), 0);
 	assert_true(counter(0, AOE_FAST) >= 6);
 	assert_true(counter(0, AOE_TIMEOUTS) >= 6);
+	bf_free(f);
+	(void)state;
+}
+
+/* Answers that are late now and then: hardly any copy is sent in vain for them. */
+static void test_slow_answers(void **state)
+{
+	struct blkfront *f = start(0, &linux_defaults);
+	uint64_t usual = at[0].delay;
+
+	for (unsigned int i = 1; i <= 4000; i++) {
+		at[0].delay = i % 40 == 0 ? 8 * usual : usual;
+		(void)timed(f, BLKIF_OP_READ, 8);
+	}
+	assert_true(counter(0, AOE_SPURIOUS) > 0);
+	assert_true(counter(0, AOE_SPURIOUS) < 20);
+	bf_free(f);
+	(void)state;
+}
+
+/* A target that stands still for a moment isn't sent everything once more. */
+static void test_busy_target(void **state)
+{
+	struct blkfront *f = start(0, &linux_defaults);
+
+	for (unsigned int i = 0; i < 40; i++) {
+		(void)timed(f, BLKIF_OP_READ, 256);
+	}
+	for (unsigned int i = 0; i < 8; i++) {
+		uint64_t usual = at[0].delay;
+
+		/* All 16 frames of it are late. */
+		at[0].delay = 8 * usual;
+		(void)timed(f, BLKIF_OP_READ, 256);
+		at[0].delay = usual;
+		for (unsigned int j = 0; j < 400; j++) {
+			(void)timed(f, BLKIF_OP_READ, 256);
+		}
+	}
+	assert_true(counter(0, AOE_RESENT) >= 8);
+	assert_true(counter(0, AOE_RESENT) < 8 * 16 / 3);
+	bf_free(f);
+	(void)state;
+}
+
+/* All that is in flight is lost: one frame asks, its answer tells of the others. */
+static void test_cost_of_losing_all(void **state)
+{
+	struct blkfront *f = start(0, &linux_defaults);
+	uint64_t rtt = at[0].delay + 2 * AT_STEP_NS;
+
+	for (unsigned int i = 0; i < 40; i++) {
+		(void)timed(f, BLKIF_OP_READ, 256);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		uint64_t without = timed(f, BLKIF_OP_READ, 256);
+		uint64_t resent = counter(0, AOE_RESENT);
+
+		at[0].down = true;
+		assert_true(timed(f, BLKIF_OP_READ, 256) - without < 4 * rtt);
+		assert_int_equal(counter(0, AOE_RESENT) - resent, 16);
+		for (unsigned int j = 0; j < 40; j++) {
+			(void)timed(f, BLKIF_OP_READ, 256);
+		}
+	}
+	assert_int_equal(counter(0, AOE_SPURIOUS), 0);
 	bf_free(f);
 	(void)state;
 }
@@ -862,8 +929,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AOE_TEST(test_read_write), AOE_TEST(test_small_segments),
 		AOE_TEST(test_late_target), AOE_TEST(test_small_mtu),
-		AOE_TEST(test_cost_of_a_loss), AOE_TEST(test_loss), AOE_TEST(test_late_frames),
-		AOE_TEST(test_duplicates), AOE_TEST(test_jitter), AOE_TEST(test_window),
+		AOE_TEST(test_cost_of_a_loss), AOE_TEST(test_slow_answers),
+		AOE_TEST(test_busy_target), AOE_TEST(test_cost_of_losing_all),
+		AOE_TEST(test_loss), AOE_TEST(test_late_frames), AOE_TEST(test_duplicates),
+		AOE_TEST(test_jitter), AOE_TEST(test_window),
 		AOE_TEST(test_probe), AOE_TEST(test_frames_too_large), AOE_TEST(test_outage),
 		AOE_TEST(test_stopped_target), AOE_TEST(test_outage_limit),
 		AOE_TEST(test_errors), AOE_TEST(test_garbage), AOE_TEST(test_two_paths),
