@@ -15,7 +15,8 @@ from test_uplink import Site  # noqa: E402
 
 RESTARTS = int(os.environ.get("MV_SOAK_RESTARTS", "100"))
 # What the hypervisor holds for its guests, by the names that it has for it.
-HELD = ("xenstore_nodes", "xenstore_watches")
+HELD = ("domains", "event_channels", "pinned_pages", "grants_in_use", "free_pages",
+        "xenstore_nodes", "xenstore_watches")
 
 
 @pytest.fixture
@@ -36,15 +37,16 @@ def held(site):
     """Memory and counts, when all has come to rest."""
     time.sleep(3)
     counters = site.machine.counters()
-    return (site.machine.prompt("memory"),
-            [counters[name] for name in HELD],
-            len(site.machine.prompt("ports")))
+    return {"memory": site.machine.prompt("memory"),
+            "ports": len(site.machine.prompt("ports")),
+            **{name: counters.get(name, 0) for name in HELD}}
 
 
 def test_restarts(site):
     restart(site, "restart uplink")         # tables have their size now
     site.reached()
     before = held(site)
+    print(before)
     traffic = site.a.start("ping -q -i 0.02 -c 10000000 10.0.2.2")
     for number in range(RESTARTS):
         restart(site, "reboot uplink" if number % 3 == 0 else "restart uplink")

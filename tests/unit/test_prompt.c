@@ -262,6 +262,7 @@ static void test_dmesg_and_version(void **state)
 	expect("memory\r", "  free ");
 	expect("cpus\r", "cpu 0: idle");
 	assert_non_null(strstr(type("counters\r"), "console_sent"));
+	expect("counters\r", "  domains                1\r\n  event_channels         2\r\n");
 	type("xenstore-ls\r");
 	type("console web\r");
 	assert_int_equal(heap_object_count(), objects);
