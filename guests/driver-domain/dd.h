@@ -60,8 +60,11 @@ bool link_up(const char *name, unsigned int mtu);
 bool link_down(const char *name);
 /* Whatever comes in at `from` goes out at `to`, unchanged. */
 bool link_redirect(const char *from, const char *to);
-/* No frames larger than the sender made them, but as GRO does it. */
-void link_no_lro(const char *name);
+/*
+ * Switch off what a card does not do as it must: frames larger than the sender
+ * made them (GRO makes such that can be taken apart again), wrong segments.
+ */
+void link_offloads(const char *name);
 
 /* store.c: XenStore */
 

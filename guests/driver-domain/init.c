@@ -152,7 +152,7 @@ static unsigned int mtu_of(const struct nic *vif)
 static bool connect_pair(struct pair *p)
 {
 	p->mtu = mtu_of(&p->vif);
-	link_no_lro(p->nic.name);
+	link_offloads(p->nic.name);
 	if (!link_redirect(p->nic.name, p->vif.name) ||
 	    !link_redirect(p->vif.name, p->nic.name) ||
 	    !link_up(p->vif.name, p->mtu) || !link_up(p->nic.name, p->mtu)) {

@@ -137,12 +137,8 @@ def test_jumbo_frames(lan):
     ("a", HOST, ""), ("a", HOST, "-R"), ("a", HOST, "-u -b 5M"),
     ("a", HOST_6, ""), ("b", HOST_7, ""), ("b", HOST_7, "-R")])
 @pytest.mark.skipif(not shutil.which("iperf3"), reason="needs iperf3")
-def test_iperf(lan, name, host, options, request):
+def test_iperf(lan, name, host, options):
     """What is on the wire is finished: checksums, and no frame too large."""
-    if lan.nic == "e1000e" and not options:
-        request.applymarker(pytest.mark.xfail(
-            reason="TCP segments made by QEMU 7.2's e1000e have wrong "
-            "checksums (docs/known-issues.md)"))
     if name == "b" and lan.tagged:
         pytest.skip("this machine's kernel has no VLAN devices")
     guest = getattr(lan, name)
