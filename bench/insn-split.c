@@ -9,9 +9,12 @@
  * #0xa0NN", see bench/nt/nt.c) one line of JSON is written with what was
  * counted since the marker before:
  *
- *   {"mark": 2, "hypervisor": 123, "kernel": 456, "user": 78, "entries": 9}
+ *   {"mark": 2, "hypervisor": 123, "kernel": 456, "user": 78, "entries": 9,
+ *    "places": {"1152": 534}}
  *
- * "entries" is how often the hypervisor was entered from a guest. A block of
+ * "entries" is how often the hypervisor was entered from a guest. "places" are
+ * the instructions of kernels and programs by where they are in the machine's
+ * memory, in MiB: that tells one guest from another. A block of
  * instructions that a trap cuts short is counted as a whole (below 1 %).
  *
  * Use: qemu-system-aarch64 ... -plugin insn-split.so,out=FILE
@@ -43,6 +46,7 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
 						 size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 
 #define PUBLIC __attribute__((visibility("default")))
 
@@ -53,12 +57,17 @@ PUBLIC int qemu_plugin_install(uint64_t id, const void *info, int argc,
 
 #define HYPERVISOR_VA	UINT64_C(0x800000000000)
 #define HYPERVISOR_SIZE	UINT64_C(0x40000000)
+#define RAM_BASE	UINT64_C(0x40000000)	/* of QEMU's virt machine */
+#define PLACE_SHIFT	20			/* 1 MiB */
+#define PLACES		(UINT64_C(8) << 30 >> PLACE_SHIFT)
 
 enum who { HYPERVISOR, KERNEL, USER, WHO_COUNT };
 
 static FILE *out;
 static uint64_t counted[WHO_COUNT];
+static uint64_t places[PLACES];
 static uint64_t entries;
+static uintptr_t ram;		/* where RAM_BASE is in QEMU */
 static enum who last = USER;
 
 static enum who who_runs(uint64_t va)
@@ -69,27 +78,63 @@ static enum who who_runs(uint64_t va)
 	return va - HYPERVISOR_VA < HYPERVISOR_SIZE ? HYPERVISOR : USER;
 }
 
-/* What a block's callback must know fits its pointer: length and class. */
+/*
+ * The place of an instruction. The first ones of all run before there is any
+ * translation, so they tell where the memory is in QEMU.
+ */
+static uintptr_t place_of(const struct qemu_plugin_insn *insn, uint64_t va)
+{
+	uintptr_t at = (uintptr_t)qemu_plugin_insn_haddr(insn);
+
+	if (ram == 0 && va >= RAM_BASE && va >> 32 == 0) {
+		ram = at - (uintptr_t)(va - RAM_BASE);
+	}
+	return ((at - ram) >> PLACE_SHIFT) % PLACES;
+}
+
+/* What a block's callback must know fits its pointer: length, place, class. */
 static void block_runs(unsigned int cpu, void *data)
 {
 	uintptr_t packed = (uintptr_t)data;
 	enum who who = (enum who)(packed % WHO_COUNT);
+	uintptr_t place = packed / WHO_COUNT % PLACES;
+	uintptr_t count = packed / WHO_COUNT / PLACES;
 
 	(void)cpu;
-	counted[who] += packed / WHO_COUNT;
-	entries += who == HYPERVISOR && last != HYPERVISOR;
+	counted[who] += count;
+	if (who == HYPERVISOR) {
+		entries += last != HYPERVISOR;
+	} else {
+		places[place] += count;
+	}
 	last = who;
+}
+
+static void print_places(void)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < PLACES; i++) {
+		if (places[i] > 0) {
+			fprintf(out, "%s\"%zu\": %" PRIu64, comma,
+				i + (size_t)(RAM_BASE >> PLACE_SHIFT), places[i]);
+			comma = ", ";
+		}
+	}
 }
 
 static void marker_runs(unsigned int cpu, void *data)
 {
 	(void)cpu;
 	fprintf(out, "{\"mark\": %u, \"hypervisor\": %" PRIu64 ", \"kernel\": %"
-		PRIu64 ", \"user\": %" PRIu64 ", \"entries\": %" PRIu64 "}\n",
+		PRIu64 ", \"user\": %" PRIu64 ", \"entries\": %" PRIu64 ", \"places\": {",
 		(unsigned int)(uintptr_t)data, counted[HYPERVISOR],
 		counted[KERNEL], counted[USER], entries);
+	print_places();
+	fprintf(out, "}}\n");
 	fflush(out);
 	memset(counted, 0, sizeof(counted));
+	memset(places, 0, sizeof(places));
 	entries = 0;
 }
 
@@ -106,8 +151,9 @@ static unsigned int marker_of(const struct qemu_plugin_insn *insn)
 static void block_made(uint64_t id, struct qemu_plugin_tb *tb)
 {
 	size_t count = qemu_plugin_tb_n_insns(tb);
-	uintptr_t packed = count * WHO_COUNT +
-		who_runs(qemu_plugin_tb_vaddr(tb));
+	uint64_t va = qemu_plugin_tb_vaddr(tb);
+	uintptr_t place = place_of(qemu_plugin_tb_get_insn(tb, 0), va);
+	uintptr_t packed = (count * PLACES + place) * WHO_COUNT + who_runs(va);
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, block_runs, 0, (void *)packed);

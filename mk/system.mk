@@ -18,7 +18,8 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: help setup run shell check soak guests bench bench-net bench-guests
+.PHONY: help setup run shell check soak guests bench bench-net bench-blk \
+	bench-guests bench-blk-guests
 
 help:
 	@printf '%s\n' \
@@ -26,8 +27,9 @@ help:
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
 		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
-		'make bench        all benchmarks: bench-net' \
+		'make bench        all benchmarks: bench-net, bench-blk' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
+		'make bench-blk    requests to disks in instructions: build/bench/blk.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
 		'make guests       kernel and initrd of the demo guests' \
@@ -63,12 +65,17 @@ soak: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
-bench: bench-net
+bench: bench-net bench-blk
 
 bench-net: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
 		bench-guests
 	@$(PYTHON) bench/run-net
+
+bench-blk: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
+		bench-blk-guests
+	@$(PYTHON) bench/run-blk
 
 # Guests
 
@@ -139,6 +146,19 @@ build/guests/bench.cpio.gz: bench/guest/mkinitrd bench/guest/init \
 		build/guests/nt build/.setup
 	@echo "  INITRD $@"
 	@$(PYTHON) bench/guest/mkinitrd standard $@
+
+bench-blk-guests: build/guests/Image build/guests/bench-blk.cpio.gz \
+	build/guests/driver-domain.cpio.gz build/bench/insn-split.so
+
+build/guests/bd: bench/blk/bd.c | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
+
+build/guests/bench-blk.cpio.gz: bench/blk/mkinitrd bench/blk/init guests/common/initrd.py \
+		build/guests/agent build/guests/bd build/.setup
+	@echo "  INITRD $@"
+	@$(PYTHON) bench/blk/mkinitrd standard $@
 
 build/bench/insn-split.so: bench/insn-split.c | build/.setup
 	@mkdir -p $(@D)

@@ -58,7 +58,7 @@ def end_with_parent():
 
 def qemu_command(kernel=None, bundle=None, cpus=2, ram=2048,
                  cpu="cortex-a57", icount=False, parallel=False, append="",
-                 extra=()):
+                 sleep=False, extra=()):
     """The command line of the emulated machine, without its serial port.
 
     One thread of QEMU runs all CPUs in turn, unless they are to be parallel:
@@ -78,8 +78,10 @@ def qemu_command(kernel=None, bundle=None, cpus=2, ram=2048,
     if append:
         command += ["-append", append]
     if icount:
-        # One nanosecond an instruction, and the same inputs in each run.
-        command += ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc",
+        # One nanosecond an instruction, and the same inputs in each run. With
+        # `sleep` idle time passes as here: for devices that work in real time.
+        command += ["-icount", f"shift=0,sleep={'on' if sleep else 'off'}",
+                    "-seed", "1", "-rtc",
                     "base=2026-01-01T00:00:00,clock=vm"]
     return command + list(extra)
 

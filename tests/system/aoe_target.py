@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An AoE server (a real vblade) outside the emulated machine, at its network
+card. vblade wants a network interface: it gets a tap device in a user and
+network namespace of its own. No root is needed.
+
+    with AoeTarget(size=64 << 20) as target:        # aoe:1.1
+        machine = Machine(bundle, extra=target.qemu())
+
+That joins QEMU's card and the tap by a relay, which can take the tag of a VLAN
+off (vlan=100) and pass the card's other frames by. Its netdev() may also be
+one of several at a hub. Faster, without relay and tags, is QEMU in the same
+namespace:
+
+    with AoeTarget(image="disk.img", relay=False) as target:
+        machine = Machine(bundle, prefix=target.enter, extra=target.qemu())
+"""
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import harness
+from harness import Failure
+
+VBLADE = shutil.which("vblade", path=os.path.join(
+    harness.BUILD, "deps", "tools")) or "vblade"
+TAP = "wire"
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000
+ETH_VLAN = b"\x81\x00"
+
+
+class AoeTarget:
+    """vblade serves `image`, or an empty file of `size` bytes, which goes when
+    the target is closed. `mtu` is the wire's, `options` are vblade's, such as
+    "-b 64" for 64 frames in flight."""
+
+    def __init__(self, image=None, size=64 << 20, shelf=1, slot=1, mtu=1500,
+                 vlan=None, relay=True, options=("-b", "64")):
+        self.name = f"aoe:{shelf}.{slot}"
+        self.relay = relay
+        # A socket's path has to be short.
+        self.folder = tempfile.mkdtemp(prefix="mv-")
+        self.card_path = os.path.join(self.folder, "card")
+        self.wire_path = os.path.join(self.folder, "wire")
+        self.log_path = os.path.join(self.folder, "log")
+        if image is None:
+            image = os.path.join(self.folder, "disk")
+            with open(image, "wb") as file:
+                file.truncate(size)
+        self.image = image
+        with open(self.log_path, "wb") as log:
+            self.keeper = subprocess.Popen(
+                ["unshare", "--user", "--map-root-user", "--net",
+                 sys.executable, os.path.abspath(__file__), self.folder,
+                 str(mtu), str(vlan or 0), str(int(relay)), VBLADE, *options,
+                 str(shelf), str(slot), TAP, os.path.abspath(image)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                preexec_fn=harness.end_with_parent)
+        if self.keeper.stdout.readline() != b"ready\n":
+            text = self.log()
+            self.close()
+            raise Failure(f"no AoE target outside: {text}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        # Its vblade ends with it.
+        self.keeper.kill()
+        self.keeper.wait()
+        self.keeper.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self):
+        """What vblade and the relay said."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+
+    @property
+    def enter(self):
+        """The words before a command that has it run in the namespace."""
+        return ["nsenter", "--user", "--preserve-credentials", "--net", "-t",
+                str(self.keeper.pid)]
+
+    def netdev(self):
+        """QEMU's name for this wire."""
+        if not self.relay:
+            return f"tap,ifname={TAP},script=no,downscript=no,vnet_hdr=off"
+        return (f"dgram,local.type=unix,local.path={self.card_path},"
+                f"remote.type=unix,remote.path={self.wire_path}")
+
+    def qemu(self, nic="virtio-net-pci"):
+        """QEMU's arguments for a card on this wire."""
+        return ["-netdev", f"{self.netdev()},id=wire",
+                "-device", f"{nic},netdev=wire,romfile="]
+
+
+def possible():
+    """May this process make namespaces and taps, and is there a vblade?"""
+    try:
+        with AoeTarget(size=1 << 20):
+            return True
+    except (OSError, Failure):
+        return False
+
+
+# --- the program in the namespace ------------------------------------------
+
+def open_tap():
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack(
+        "16sH22x", TAP.encode(), IFF_TAP | IFF_NO_PI))
+    return tap
+
+
+def to_wire(card, tap, tag):
+    while True:
+        frame = card.recv(65536)
+        if tag:
+            if frame[12:16] != tag:
+                continue
+            frame = frame[:12] + frame[16:]
+        if len(frame) >= 14:
+            os.write(tap, frame)
+
+
+def to_card(card, card_path, tap, tag):
+    while True:
+        frame = os.read(tap, 65536)
+        if tag:
+            frame = frame[:12] + tag + frame[12:]
+        try:
+            card.sendto(frame, card_path)
+        except OSError:
+            pass                # QEMU isn't there
+
+
+def serve(folder, mtu, vlan, relay, vblade):
+    """Make the tap, start vblade on it, carry frames until it ends."""
+    subprocess.run(["ip", "tuntap", "add", TAP, "mode", "tap"], check=True)
+    subprocess.run(["ip", "link", "set", TAP, "mtu", mtu, "up"], check=True)
+    tag = ETH_VLAN + struct.pack("!H", int(vlan)) if int(vlan) else b""
+    if int(relay):
+        tap = open_tap()
+        card = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        card.bind(os.path.join(folder, "wire"))
+        for work in ((to_wire, card, tap, tag),
+                     (to_card, card, os.path.join(folder, "card"), tap, tag)):
+            threading.Thread(target=work[0], args=work[1:],
+                             daemon=True).start()
+    server = subprocess.Popen(vblade, stdout=sys.stderr,
+                              preexec_fn=harness.end_with_parent)
+    time.sleep(0.1)
+    if server.poll() is None:
+        print("ready", flush=True)
+    sys.exit(server.wait())
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:5], sys.argv[5:])
