@@ -60,11 +60,17 @@ bool link_up(const char *name, unsigned int mtu);
 bool link_down(const char *name);
 /* Whatever comes in at `from` goes out at `to`, unchanged. */
 bool link_redirect(const char *from, const char *to);
+/* No frames larger than the sender made them, but as GRO does it. */
+void link_no_lro(const char *name);
+/* No TCP segments by a card that is known to make them wrongly. */
+void link_no_wrong_segments(const char *name);
+/* Don't look for frames that could become one: a netfront's are large already. */
+void link_no_gro(const char *name);
 /*
- * Switch off what a card does not do as it must: frames larger than the sender
- * made them (GRO makes such that can be taken apart again), wrong segments.
+ * virtio_net, before it's up: no interrupt for each frame sent. What was sent is
+ * freed when the next one is.
  */
-void link_offloads(const char *name);
+void link_no_sent_irqs(const char *name);
 
 /* store.c: XenStore */
 

@@ -80,6 +80,12 @@ static void be_silent(void)
 	file_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 }
 
+/* No fair queueing: the rings' order is kept, as by a switch. */
+static void be_simple(void)
+{
+	file_write("/proc/sys/net/core/default_qdisc", "pfifo_fast");
+}
+
 /* A bus may be behind a device of another. */
 static void load_drivers(void)
 {
@@ -152,7 +158,12 @@ static unsigned int mtu_of(const struct nic *vif)
 static bool connect_pair(struct pair *p)
 {
 	p->mtu = mtu_of(&p->vif);
-	link_offloads(p->nic.name);
+	link_no_lro(p->nic.name);
+	link_no_wrong_segments(p->nic.name);
+	link_no_gro(p->vif.name);
+	if (strcmp(p->nic.driver, "virtio_net") == 0) {
+		link_no_sent_irqs(p->nic.name);
+	}
 	if (!link_redirect(p->nic.name, p->vif.name) ||
 	    !link_redirect(p->vif.name, p->nic.name) ||
 	    !link_up(p->vif.name, p->mtu) || !link_up(p->nic.name, p->mtu)) {
@@ -387,6 +398,7 @@ int main(int argc, char **argv)
 	}
 	mount_all();
 	be_silent();
+	be_simple();
 	has_store = store_open();
 	load_drivers();
 	connect_all();

@@ -262,38 +262,47 @@ bool link_redirect(const char *from, const char *to)
 	return done(transact(&r), "no redirection", from);
 }
 
-/* --- offloads ---------------------------------------------------------------- */
-
-/* One of ethtool's requests with a number. */
-static bool ethtool(const char *name, uint32_t cmd, uint32_t *data)
+/* False, with errno: the card doesn't know of it. */
+static bool ethtool(const char *name, void *data)
 {
-	struct ethtool_value value = { .cmd = cmd, .data = *data };
 	struct ifreq request = { 0 };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool good;
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	request.ifr_data = (void *)&value;
+	request.ifr_data = data;
 	good = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
 	if (fd >= 0) {
 		close(fd);
 	}
-	*data = value.data;
 	return good;
 }
 
-static uint32_t pci_id(const char *name, const char *which)
+void link_no_lro(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
+
+	if (ethtool(name, &value) && (value.data & ETH_FLAG_LRO)) {
+		value.cmd = ETHTOOL_SFLAGS;
+		value.data &= ~(uint32_t)ETH_FLAG_LRO;
+		if (!ethtool(name, &value)) {
+			say("%s: large receive offload stays on: %m", name);
+		}
+	}
+}
+
+static unsigned long pci_id(const char *name, const char *which)
 {
 	char path[PATH_LEN];
 	char text[16];
 
 	snprintf(path, sizeof(path), CLASS "/%s/device/%s", name, which);
-	return file_text(path, text, sizeof(text)) ? (uint32_t)strtoul(text, NULL, 16) : 0;
+	return file_text(path, text, sizeof(text)) ? strtoul(text, NULL, 16) : 0;
 }
 
 /*
- * Where segments are asked for QEMU's e1000e (7.2) sends IP fragments of the large
- * frame, whose checksum is wrong. Cards that Intel sells have a subsystem's number.
+ * QEMU's e1000e (7.2), asked for segments, sends IP fragments of the large frame,
+ * whose checksum is wrong. Cards that are sold have a subsystem's number.
  */
 static bool segments_wrongly(const char *name)
 {
@@ -302,18 +311,31 @@ static bool segments_wrongly(const char *name)
 	       pci_id(name, "subsystem_device") == 0;
 }
 
-void link_offloads(const char *name)
+void link_no_wrong_segments(const char *name)
 {
-	uint32_t flags = 0;
-	uint32_t off = 0;
+	struct ethtool_value value = { .cmd = ETHTOOL_STSO };
 
-	if (ethtool(name, ETHTOOL_GFLAGS, &flags) && (flags & ETH_FLAG_LRO) != 0) {
-		flags &= ~(uint32_t)ETH_FLAG_LRO;
-		if (!ethtool(name, ETHTOOL_SFLAGS, &flags)) {
-			say("%s: large receive offload stays on: %m", name);
-		}
-	}
-	if (segments_wrongly(name) && !ethtool(name, ETHTOOL_STSO, &off)) {
+	if (segments_wrongly(name) && !ethtool(name, &value)) {
 		say("%s: TCP segmentation stays on, and is wrong: %m", name);
+	}
+}
+
+void link_no_gro(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_SGRO };
+
+	if (!ethtool(name, &value)) {
+		say("%s: generic receive offload stays on: %m", name);
+	}
+}
+
+void link_no_sent_irqs(const char *name)
+{
+	struct ethtool_coalesce value = {
+		.cmd = ETHTOOL_SCOALESCE, .rx_max_coalesced_frames = 1,
+	};
+
+	if (!ethtool(name, &value)) {
+		say("%s: interrupts for each frame sent: %m", name);
 	}
 }

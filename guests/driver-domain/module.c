@@ -19,15 +19,6 @@
 #define FOLDER		"/lib/modules"
 #define LINE_LEN	1024
 
-/*
- * virtio_net's sent frames are given back when the next ones are sent, not by an
- * interrupt of their own: nobody here waits for that.
- */
-static const char *parameters(const char *name)
-{
-	return strcmp(name, "virtio_net") == 0 ? "napi_tx=0" : "";
-}
-
 /* Insert one file. Being there already is fine; `*fresh` tells. */
 static bool insert(const char *name, bool *fresh)
 {
@@ -41,7 +32,7 @@ static bool insert(const char *name, bool *fresh)
 		say("no module %s", name);
 		return false;
 	}
-	err = syscall(SYS_finit_module, fd, parameters(name), 0);
+	err = syscall(SYS_finit_module, fd, "", 0);
 	close(fd);
 	if (err != 0 && errno != EEXIST) {
 		say("module %s: %m", name);

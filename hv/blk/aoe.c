@@ -311,9 +311,9 @@ static void timer_fn(struct timer *timer)
 
 /* --- answers ------------------------------------------------------------------------- */
 
-void aoe_heard(struct aoe_target *t, struct aoe_path *p)
+void aoe_heard(struct aoe_target *t, struct aoe_path *p, uint64_t now)
 {
-	t->heard = arch_now();
+	t->heard = now;
 	p->failures = 0;
 }
 
@@ -327,7 +327,6 @@ static struct aoe_path *path_add(struct aoe_target *t, const uint8_t *mac)
 			p->used = true;
 			memcpy(p->mac, mac, sizeof(p->mac));
 			list_init(&p->sent);
-			p->slack = AOE_SLACK_MIN;
 			p->reorder = AOE_REORDER_MIN;
 			p->window = AOE_WINDOW_FIRST;
 			p->threshold = AOE_BUFFERS_MAX;
@@ -370,7 +369,7 @@ void aoe_config_answer(struct aoe_target *t, const struct aoe_answer *a)
 		log_info("blk", "%s is at %02x:%02x:%02x:%02x:%02x:%02x", t->base.name, h[6], h[7],
 			 h[8], h[9], h[10], h[11]);
 	}
-	aoe_heard(t, p);
+	aoe_heard(t, p, arch_now());
 	if (t->state == AOE_UP) {
 		/* Its size may have changed. */
 		t->own_sectors = 1;
@@ -451,7 +450,7 @@ void aoe_own_answer(struct aoe_target *t, const struct aoe_answer *a, enum aoe_c
 		t->counts[AOE_STALE]++;
 		return;
 	}
-	aoe_heard(t, a->path);
+	aoe_heard(t, a->path, arch_now());
 	if (!own_answer_good(t, a, command)) {
 		t->counts[AOE_TARGET_ERRORS]++;
 		if ((t->state == AOE_RESERVING || t->state == AOE_MASKING) &&

@@ -93,8 +93,8 @@ enum aoe_command { AOE_ATA, AOE_CONFIG, AOE_MASK, AOE_RESERVE };
 #define AOE_RTO_FIRST	20000000ULL	/* before anything was measured */
 #define AOE_RTO_MIN	50000ULL
 #define AOE_RTO_MAX	1000000000ULL	/* also of repeated time-outs */
-#define AOE_SLACK_MIN	6U		/* quarters of the RTT beyond it: RTO <= 2.5 RTT */
-#define AOE_SLACK_MAX	256U
+#define AOE_SLACK	6U		/* quarters of the RTT beyond it: RTO <= 2.5 RTT */
+#define AOE_LONGEST	32U		/* RTTs; who takes longer is as good as lost */
 #define AOE_REORDER_MIN	3U		/* later copies answered: it's lost */
 #define AOE_REORDER_MAX	64U
 #define AOE_WINDOW_FIRST 4U
@@ -145,9 +145,9 @@ enum aoe_state {
 
 struct aoe_path {
 	bool used;
-	uint8_t mac[6];
+	uint8_t mac[6] ALIGNED(2);
 	uint64_t srtt, rttvar;		/* ns; srtt 0: not measured */
-	unsigned int slack;		/* see AOE_SLACK_MIN */
+	uint64_t longest;		/* ns: an answer took so long and was thought lost */
 	unsigned int reorder;
 	unsigned int window;		/* frames in flight at most */
 	unsigned int threshold;		/* of slow start */
@@ -186,7 +186,8 @@ struct aoe_frame {
 	unsigned int alone;		/* lost while others were answered */
 	struct aoe_path *path;
 	uint32_t seq;
-	uint64_t sent;			/* when the latest copy was sent */
+	uint64_t sent_first;		/* when this chunk's first copy was sent */
+	uint64_t sent;			/* .. and the latest */
 	uint64_t until;			/* draining: the end of the lock */
 };
 
@@ -260,7 +261,7 @@ MUST_CHECK int aoe_init(const struct vm_storage_config *config);
 /* aoe.c, under the target's lock: have the timer run at `when` at the latest. */
 void aoe_timer_by(struct aoe_target *t, uint64_t when);
 /* The target answered. */
-void aoe_heard(struct aoe_target *t, struct aoe_path *p);
+void aoe_heard(struct aoe_target *t, struct aoe_path *p, uint64_t now);
 /* No frame was answered for too long. */
 void aoe_down(struct aoe_target *t);
 

@@ -216,10 +216,10 @@ void aoe_answer_copy(const struct aoe_answer *a, uint32_t from, void *dst, uint3
 	}
 }
 
-static struct aoe_path *path_find(struct aoe_target *t, const uint8_t *mac)
+static struct aoe_path *path_find(struct aoe_target *t, uint64_t mac)
 {
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
-		if (t->path[i].used && memcmp(t->path[i].mac, mac, ETH_ALEN) == 0) {
+		if (t->path[i].used && mac_load(t->path[i].mac) == mac) {
 			return &t->path[i];
 		}
 	}
@@ -229,7 +229,7 @@ static struct aoe_path *path_find(struct aoe_target *t, const uint8_t *mac)
 static void answer(struct aoe_target *t, const struct net_frame *f)
 {
 	struct aoe_answer a = {
-		.f = f, .head = f->head, .path = path_find(t, f->head + ETH_ALEN),
+		.f = f, .head = f->head, .path = path_find(t, mac_load(f->head + ETH_ALEN)),
 		.tag = get_be32(f->head + AOE_AT_TAG),
 		.error = (f->head[AOE_AT_VERFLAGS] & AOE_FLAG_ERROR) != 0,
 	};

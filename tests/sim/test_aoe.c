@@ -255,6 +255,22 @@ static void test_cost_of_a_loss(void **state)
 	(void)state;
 }
 
+/* Answers that are late now and then: hardly any copy is sent in vain for them. */
+static void test_slow_answers(void **state)
+{
+	struct blkfront *f = start(0, &linux_defaults);
+	uint64_t usual = at[0].delay;
+
+	for (unsigned int i = 1; i <= 4000; i++) {
+		at[0].delay = i % 40 == 0 ? 8 * usual : usual;
+		(void)timed(f, BLKIF_OP_READ, 8);
+	}
+	assert_true(counter(0, AOE_SPURIOUS) > 0);
+	assert_true(counter(0, AOE_SPURIOUS) < 20);
+	bf_free(f);
+	(void)state;
+}
+
 /*
  * A disk under test: blocks of 8 sectors, each with at most one request at a
  * time, whose content is known whenever none is in flight.
@@ -862,8 +878,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		AOE_TEST(test_read_write), AOE_TEST(test_small_segments),
 		AOE_TEST(test_late_target), AOE_TEST(test_small_mtu),
-		AOE_TEST(test_cost_of_a_loss), AOE_TEST(test_loss), AOE_TEST(test_late_frames),
-		AOE_TEST(test_duplicates), AOE_TEST(test_jitter), AOE_TEST(test_window),
+		AOE_TEST(test_cost_of_a_loss), AOE_TEST(test_slow_answers),
+		AOE_TEST(test_loss), AOE_TEST(test_late_frames), AOE_TEST(test_duplicates),
+		AOE_TEST(test_jitter), AOE_TEST(test_window),
 		AOE_TEST(test_probe), AOE_TEST(test_frames_too_large), AOE_TEST(test_outage),
 		AOE_TEST(test_stopped_target), AOE_TEST(test_outage_limit),
 		AOE_TEST(test_errors), AOE_TEST(test_garbage), AOE_TEST(test_two_paths),

@@ -94,7 +94,7 @@ class AoeTarget:
     def netdev(self):
         """QEMU's name for this wire."""
         if not self.relay:
-            return f"tap,ifname={TAP},script=no,downscript=no,vnet_hdr=off"
+            return f"tap,ifname={TAP},script=no,downscript=no"
         return (f"dgram,local.type=unix,local.path={self.card_path},"
                 f"remote.type=unix,remote.path={self.wire_path}")
 
@@ -146,7 +146,8 @@ def to_card(card, card_path, tap, tag):
 
 def serve(folder, mtu, vlan, relay, vblade):
     """Make the tap, start vblade on it, carry frames until it ends."""
-    subprocess.run(["ip", "tuntap", "add", TAP, "mode", "tap"], check=True)
+    subprocess.run(["ip", "tuntap", "add", TAP, "mode", "tap",
+                    *([] if int(relay) else ["vnet_hdr"])], check=True)
     subprocess.run(["ip", "link", "set", TAP, "mtu", mtu, "up"], check=True)
     tag = ETH_VLAN + struct.pack("!H", int(vlan)) if int(vlan) else b""
     if int(relay):
