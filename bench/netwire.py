@@ -85,7 +85,7 @@ class Host:
 
 
 class Tftp:
-    """QEMU's own network. No file can be had, so all that is asked is refused."""
+    """QEMU's own network. No file can be had: all that is asked is refused."""
 
     prefix = ()
 
@@ -109,7 +109,7 @@ def numbers_of(line):
 
 
 def measured_part(guest, far, command, beside, timeout):
-    """(units of work, how many frames were sent for them if they were counted)"""
+    """(units of work, how many frames were sent for them or None)"""
     begin = far.frames()
     job = guest.start(f"nt {command}")
     if beside:
@@ -124,42 +124,6 @@ def measured_part(guest, far, command, beside, timeout):
         guest.run("sleep 1")            # what is under way arrives
         return far.frames() - begin, numbers["n"]
     return numbers["n"], numbers.get("sent")
-
-
-def ram_of(guest):
-    """MiB numbers of a direct-mapped guest's RAM, as its kernel tells."""
-    found = set()
-    for line in guest.lines:
-        match = re.search(r"node +0: \[mem (0x\w+)-(0x\w+)\]", line)
-        if match:
-            found |= set(range(int(match[1], 16) >> 20,
-                               (int(match[2], 16) >> 20) + 1))
-    if not found:
-        raise harness.Failure(f"{guest.name} did not say where its RAM is")
-    return found
-
-
-def split_figures(path, units, domain_ram):
-    """Instructions for each unit by who executed them."""
-    with open(path, encoding="ascii") as file:
-        records = [json.loads(line) for line in file]
-    ends = [record for record in records if record["mark"] % 2 == 0]
-    if len(ends) != len(units):
-        raise harness.Failure(f"{len(ends)} measured parts were counted "
-                              f"instead of {len(units)}")
-    split = {}
-    for (name, count), record in zip(units.items(), ends):
-        guests = record["kernel"] + record["user"]
-        domain = sum(value for place, value in record["places"].items()
-                     if int(place) in domain_ram)
-        split[name] = {
-            "total": round((guests + record["hypervisor"]) / count, 1),
-            "hypervisor": round(record["hypervisor"] / count, 1),
-            "guest": round((guests - domain) / count, 1),
-            "driver_domain": round(domain / count, 1),
-            "hypervisor_entries": round(record["entries"] / count, 2),
-        }
-    return split
 
 
 def measured_parts(machine, far, parts, document, path, timeout):
@@ -181,7 +145,7 @@ def measured_parts(machine, far, parts, document, path, timeout):
         if sent is not None:
             document["metrics"][f"{name}_sent_packets"] = round(sent)
             document["metrics"][f"{name}_received_packets"] = round(units[name])
-    split = split_figures(path, units, ram_of(uplink))
+    split = report.split_figures(path, units, report.ram_of(uplink))
     document["split"].update(split)
     document["metrics"].update(
         {name: round(figures["total"]) for name, figures in split.items()})
