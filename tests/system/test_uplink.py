@@ -98,6 +98,8 @@ def test_addresses_from_outside(site):
 def test_reports(site):
     assert site.report("driver") == "virtio_net"
     assert site.report("link") == "up"
+    assert any(line.startswith("vif1.0 ") and line.endswith("  link up")
+               for line in site.machine.prompt("ports"))
     assert re.fullmatch(r"0000:00:[\da-f]{2}\.\d", site.report("nic"))
     before = int(site.report("tx-packets"))
     site.a.run(f"ping -c 10 -i 0.02 -w 20 {GATEWAY}", 30)

@@ -182,6 +182,8 @@ def test_restart(lan):
     """This card, too, works again after the driver domain's end."""
     assert f'driver = "{lan.nic}"' in "\n".join(lan.machine.prompt(
         f"xenstore-ls /local/domain/{UPLINK}/data/uplink/0"))
+    assert any(line.endswith("  link up, 1000 Mbit/s")
+               for line in lan.machine.prompt("ports"))
     seen = len(lan.uplink.lines)
     lan.machine.prompt("restart uplink")
     lan.uplink.wait_line("uplink: ready in", 60, start=seen)
