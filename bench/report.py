@@ -28,6 +28,42 @@ def environment(ram, icount):
     }
 
 
+def ram_of(guest):
+    """MiB numbers of a direct-mapped guest's RAM, as its kernel tells."""
+    found = set()
+    for line in guest.lines:
+        match = re.search(r"node +0: \[mem (0x\w+)-(0x\w+)\]", line)
+        if match:
+            found |= set(range(int(match[1], 16) >> 20,
+                               (int(match[2], 16) >> 20) + 1))
+    if not found:
+        raise harness.Failure(f"{guest.name} did not say where its RAM is")
+    return found
+
+
+def split_figures(path, units, domain_ram):
+    """Instructions for each unit of work by who executed them."""
+    with open(path, encoding="ascii") as file:
+        records = [json.loads(line) for line in file]
+    ends = [record for record in records if record["mark"] % 2 == 0]
+    if len(ends) != len(units):
+        raise harness.Failure(f"{len(ends)} measured parts were counted "
+                              f"instead of {len(units)}")
+    split = {}
+    for (name, count), record in zip(units.items(), ends):
+        guests = record["kernel"] + record["user"]
+        domain = sum(value for place, value in record["places"].items()
+                     if int(place) in domain_ram)
+        split[name] = {
+            "total": round((guests + record["hypervisor"]) / count, 1),
+            "hypervisor": round(record["hypervisor"] / count, 1),
+            "driver_domain": round(domain / count, 1),
+            "guest": round((guests - domain) / count, 1),
+            "hypervisor_entries": round(record["entries"] / count, 2),
+        }
+    return split
+
+
 def write(document, path):
     text = json.dumps(document, indent=2)
     with open(path, "w", encoding="ascii") as file:

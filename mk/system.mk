@@ -28,7 +28,7 @@ help:
 		'make shell        the machine of "make run" at your terminal' \
 		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
 		'make bench        all benchmarks: bench-net, bench-blk' \
-		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
+		'make bench-net    packets between guests and to the wire, in instructions: build/bench/net.json' \
 		'make bench-blk    requests to disks in instructions: build/bench/blk.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
@@ -60,7 +60,7 @@ check: build/.setup
 		check-programs guests extra-guests storage-guests bench-guests guests-bare
 	@$(PYTHON) tests/run-check
 
-# Hours, not minutes: not a part of check.
+# Too long to be a part of check.
 soak: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
@@ -134,12 +134,18 @@ build/guests/storage.cpio.gz: guests/storage/mkinitrd $(DEMO_PARTS)
 # Benchmarks
 
 bench-guests: build/guests/Image build/guests/bench.cpio.gz \
-	build/bench/insn-split.so
+	build/guests/driver-domain.cpio.gz build/bench/insn-split.so build/bench/nt
 
 build/guests/nt: bench/nt/nt.c | build/.setup
 	@mkdir -p $(@D)
 	@echo "  GUEST $@"
 	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
+
+# The same tool for this machine, at the other end of the wire.
+build/bench/nt: bench/nt/nt.c | build/.setup
+	@mkdir -p $(@D)
+	@echo "  TOOL $@"
+	@gcc $(filter-out -static,$(GUEST_CFLAGS)) -o $@ $<
 
 build/guests/bench.cpio.gz: bench/guest/mkinitrd bench/guest/init \
 		bench/guest/bench guests/common/initrd.py build/guests/agent \

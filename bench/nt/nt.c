@@ -5,18 +5,21 @@
  * under `qemu -icount shift=0` a nanosecond is an instruction of the machine.
  *
  *   nt echo PORT                      UDP: send every datagram back
- *   nt pp IP PORT SIZE COUNT          UDP ping-pong, one datagram in flight
+ *   nt pp IP PORT SIZE COUNT          UDP ping-pong, one datagram in flight; at
+ *                                     port 69 (TFTP) the server refuses each
  *   nt urecv PORT                     UDP: count; report after 2 s of silence
  *   nt usend IP PORT SIZE SECONDS     UDP flood
  *   nt trecv PORT                     TCP: discard, report each connection
  *   nt tsend IP PORT SECONDS SIZE     TCP stream, SIZE bytes a call
+ *   nt utake PORT SECONDS             UDP: count, from the first datagram on
+ *   nt ttake PORT SECONDS             TCP: the same of one connection
  *   nt off DEVICE 0|1                 switch TSO, GSO and GRO
  *   nt shd PORT                       a shell for each TCP connection
  *   nt rsh IP PORT COMMAND...         have such a shell run COMMAND
  *
  * The no-op "movz xzr, #0xa0NN" marks the measured parts for
  * bench/insn-split.c: NN is 01 and 02 around pp, 03 and 04 around usend, 05
- * and 06 around tsend.
+ * and 06 around tsend, 07 and 08 around utake, 09 and 0a around ttake.
  *
  * Workloads and keys equal those of the tool that measured the systems named
  * in docs/performance.md.
@@ -50,10 +53,12 @@ enum {
 	BATCH = 32,		/* datagrams a receive call */
 	DATAGRAM = 2048,	/* bytes kept of each of them */
 	WARM_UP_TRIPS = 10,
+	TFTP_PORT = 69,
 	LOOK_EVERY = 16,	/* datagrams between two looks at the clock */
 };
 
 static unsigned char data[1 << 20];
+static unsigned char answer[65536];
 
 static _Noreturn void fail(const char *what)
 {
@@ -167,6 +172,21 @@ static int by_value(const void *left, const void *right)
 	return l < r ? -1 : l > r;
 }
 
+/* A request for a file with a name so long that it fills `size` bytes. */
+static void tftp_request(size_t size)
+{
+	static const char mode[] = "octet";
+
+	if (size < 2 + 2 + sizeof(mode)) {
+		fprintf(stderr, "nt: no TFTP request is so short\n");
+		exit(2);
+	}
+	memset(data, 'f', size);
+	memcpy(data, "\0\1", 2);
+	data[size - sizeof(mode) - 1] = 0;
+	memcpy(data + size - sizeof(mode), mode, sizeof(mode));
+}
+
 static int run_pp(char **arg)
 {
 	int fd = client(SOCK_DGRAM, arg[0], arg[1], 1);
@@ -177,17 +197,20 @@ static int run_pp(char **arg)
 	if (!trip) {
 		fail("memory");
 	}
+	if (number(arg[1], 65535) == TFTP_PORT) {
+		tftp_request(size);
+	}
 	give_up_after(fd, 1);
 	for (int i = 0; i < WARM_UP_TRIPS; i++) {
 		send(fd, data, size, 0);
-		recv(fd, data, 65536, 0);
+		recv(fd, answer, sizeof(answer), 0);
 	}
 	MARK(01);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t start = clock_ns();
 
 		send(fd, data, size, 0);
-		if (recv(fd, data, 65536, 0) >= 0) {
+		if (recv(fd, answer, sizeof(answer), 0) >= 0) {
 			trip[done] = clock_ns() - start;
 			sum += trip[done++];
 		}
@@ -356,6 +379,62 @@ static int run_tsend(char **arg)
 	return 0;
 }
 
+/* What comes from outside, where nothing can mark a measurement. */
+static int run_utake(char **arg)
+{
+	int fd = server(SOCK_DGRAM, arg[0]);
+	uint64_t length = number(arg[1], 3600) * 1000000000;
+	uint64_t count = 0, first = 0, highest = 0, serial, start, ns;
+
+	give_up_after(fd, 60);
+	if (recv(fd, &first, sizeof(first), 0) < 0) {
+		fail("receive");
+	}
+	MARK(07);
+	start = clock_ns();
+	do {
+		if (recv(fd, &serial, sizeof(serial), 0) < 0) {
+			fail("receive");
+		}
+		highest = serial > highest ? serial : highest;
+		count++;
+	} while (count % LOOK_EVERY || clock_ns() - start < length);
+	ns = clock_ns() - start;
+	MARK(08);
+	printf("n=%llu sent=%llu ns=%llu ns_per_pkt=%.1f\n",
+	       (unsigned long long)count, (unsigned long long)(highest - first),
+	       (unsigned long long)ns, (double)ns / (double)count);
+	return 0;
+}
+
+static int run_ttake(char **arg)
+{
+	int fd = server(SOCK_STREAM, arg[0]);
+	uint64_t length = number(arg[1], 3600) * 1000000000;
+	uint64_t bytes = 0, start, ns;
+	int peer;
+
+	give_up_after(fd, 60);
+	peer = accept(fd, NULL, NULL);
+	if (peer < 0) {
+		fail("accept");
+	}
+	MARK(09);
+	start = clock_ns();
+	do {
+		ssize_t got = recv(peer, data, 256 << 10, 0);
+
+		if (got <= 0) {
+			fail("receive");
+		}
+		bytes += (uint64_t)got;
+		ns = clock_ns() - start;
+	} while (ns < length);
+	MARK(0a);
+	stream_report(bytes, ns);
+	return 0;
+}
+
 static int run_off(char **arg)
 {
 	static const uint32_t features[] = {
@@ -440,6 +519,8 @@ static const struct verb {
 	{ "usend", "IP PORT SIZE SECONDS", 4, false, run_usend },
 	{ "trecv", "PORT", 1, false, run_trecv },
 	{ "tsend", "IP PORT SECONDS SIZE", 4, false, run_tsend },
+	{ "utake", "PORT SECONDS", 2, false, run_utake },
+	{ "ttake", "PORT SECONDS", 2, false, run_ttake },
 	{ "off", "DEVICE 0|1", 2, false, run_off },
 	{ "shd", "PORT", 1, false, run_shd },
 	{ "rsh", "IP PORT COMMAND...", 3, true, run_rsh },

@@ -16,7 +16,7 @@ enum metric {
 	IMAGE_QUOTA, IMAGE_USED, IDLE, VM_STATE, VM_CPU, VM_MEMORY,
 	VM_MEMORY_MAX, VM_VCPUS, VM_RESTARTS, VM_FROM, VM_TO, PORT_FROM,
 	PORT_TO, PORT_FROM_BYTES, PORT_TO_BYTES, PORT_DROPS, COUNTER,
-	METRICS,
+	HELD, METRICS,
 };
 
 #define PREFIX "microvisor_"
@@ -47,6 +47,7 @@ static const struct prom_metric metrics[METRICS] = {
 	[PORT_TO_BYTES] = { PREFIX "port_receive_bytes_total", "counter", "Bytes to the port's owner." },
 	[PORT_DROPS] = { PREFIX "port_dropped_frames_total", "counter", "Frames dropped at the port." },
 	[COUNTER] = { PREFIX "events_total", "counter", "What the node counts, by name." },
+	[HELD] = { PREFIX "held", "gauge", "What there is now on the node, by name." },
 };
 
 void metrics_begin(struct prom *p)
@@ -139,13 +140,29 @@ static void add_port(struct prom *p, const char *node, const void *entry)
 		 port, "name", name, NULL);
 }
 
+/* Among a node's counters are some that go down, too. */
+static bool is_held(const char *name)
+{
+	static const char *const held[] = {
+		"domains", "event_channels", "pinned_pages", "grants_in_use",
+		"free_pages", "xenstore_nodes", "xenstore_watches",
+	};
+
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+		if (strcmp(name, held[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void add_counter(struct prom *p, const char *node, const void *entry)
 {
 	const struct mv_counter *c = entry;
 	TEXT(name, c->name);
 
-	prom_add(p, COUNTER, mv_get64(c->value), 0, "node", node, "name", name,
-		 NULL);
+	prom_add(p, is_held(name) ? HELD : COUNTER, mv_get64(c->value), 0, "node", node,
+		 "name", name, NULL);
 }
 
 static const struct {

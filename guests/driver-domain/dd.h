@@ -62,6 +62,8 @@ bool link_down(const char *name);
 bool link_redirect(const char *from, const char *to);
 /* No frames larger than the sender made them, but as GRO does it. */
 void link_no_lro(const char *name);
+/* No TCP segments by a card that is known to make them wrongly. */
+void link_no_wrong_segments(const char *name);
 /* Don't look for frames that could become one: a netfront's are large already. */
 void link_no_gro(const char *name);
 /*

@@ -159,6 +159,7 @@ static bool connect_pair(struct pair *p)
 {
 	p->mtu = mtu_of(&p->vif);
 	link_no_lro(p->nic.name);
+	link_no_wrong_segments(p->nic.name);
 	link_no_gro(p->vif.name);
 	if (strcmp(p->nic.driver, "virtio_net") == 0) {
 		link_no_sent_irqs(p->nic.name);
@@ -240,6 +241,17 @@ static bool carrier(const char *name)
 	return file_number(path, 0) == 1;
 }
 
+/* Mbit/s; 0 if there is no link, or it doesn't know. */
+static uint64_t speed(const char *name)
+{
+	char path[PATH_LEN];
+	uint64_t mbits;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/speed", name);
+	mbits = file_number(path, 0);
+	return mbits > INT32_MAX ? 0 : mbits;
+}
+
 static void report(const struct pair *p)
 {
 	static const char *const counters[][2] = {
@@ -258,6 +270,8 @@ static void report(const struct pair *p)
 	}
 	strcpy(path + at, "link");
 	store_write(path, "%s", carrier(p->nic.name) ? "up" : "down");
+	strcpy(path + at, "speed");
+	store_write(path, "%llu", (unsigned long long)speed(p->nic.name));
 }
 
 static void report_once(const struct pair *p)

@@ -291,6 +291,35 @@ void link_no_lro(const char *name)
 	}
 }
 
+static unsigned long pci_id(const char *name, const char *which)
+{
+	char path[PATH_LEN];
+	char text[16];
+
+	snprintf(path, sizeof(path), CLASS "/%s/device/%s", name, which);
+	return file_text(path, text, sizeof(text)) ? strtoul(text, NULL, 16) : 0;
+}
+
+/*
+ * QEMU's e1000e (7.2), asked for segments, sends IP fragments of the large frame,
+ * whose checksum is wrong. Cards that are sold have a subsystem's number.
+ */
+static bool segments_wrongly(const char *name)
+{
+	return pci_id(name, "vendor") == 0x8086 && pci_id(name, "device") == 0x10d3 &&
+	       pci_id(name, "subsystem_vendor") == 0x8086 &&
+	       pci_id(name, "subsystem_device") == 0;
+}
+
+void link_no_wrong_segments(const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_STSO };
+
+	if (segments_wrongly(name) && !ethtool(name, &value)) {
+		say("%s: TCP segmentation stays on, and is wrong: %m", name);
+	}
+}
+
 void link_no_gro(const char *name)
 {
 	struct ethtool_value value = { .cmd = ETHTOOL_SGRO };

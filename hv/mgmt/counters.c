@@ -4,10 +4,13 @@
  */
 #include "mgmt/counters.h"
 
+#include "mem/frame.h"
 #include "mgmt/mgmt_port.h"
 #include "net/port.h"
 #include "vm/domain.h"
 #include "vm/mux.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "xen/hypercall.h"
 #include "xenstore/xenstore.h"
 
@@ -31,6 +34,39 @@ static unsigned int guests(struct counter *out)
 	out[n++] = (struct counter){ "upcalls", s.upcalls };
 	out[n++] = (struct counter){ "misuse", s.misuse };
 	return n;
+}
+
+struct held {
+	uint64_t domains;
+	uint64_t ports;
+	uint64_t pins;
+	uint64_t pieces;
+};
+
+static void add_held(struct domain *d, void *ctx)
+{
+	struct held *h = ctx;
+	struct grant_held grants;
+
+	grant_held(d, &grants);
+	h->domains++;
+	h->ports += evtchn_count(d);
+	h->pins += grants.pins;
+	h->pieces += grants.pieces;
+}
+
+/* What is held for guests now, and what is left: these go down, too. */
+static unsigned int held(struct counter *out)
+{
+	struct held h = { 0 };
+
+	domain_for_each(add_held, &h);
+	out[0] = (struct counter){ "domains", h.domains };
+	out[1] = (struct counter){ "event_channels", h.ports };
+	out[2] = (struct counter){ "pinned_pages", h.pins };
+	out[3] = (struct counter){ "grants_in_use", h.pieces };
+	out[4] = (struct counter){ "free_pages", frame_free_count() };
+	return 5;
 }
 
 static unsigned int hypercalls(struct counter *out)
@@ -92,7 +128,7 @@ static unsigned int ports(struct counter *out)
 bool counters_read(unsigned int group, struct counter *out, unsigned int *count)
 {
 	static unsigned int (*const groups[])(struct counter *out) = {
-		guests, hypercalls, stores, management, ports,
+		guests, held, hypercalls, stores, management, ports,
 	};
 
 	if (group >= ARRAY_SIZE(groups)) {

@@ -2,10 +2,16 @@
 /*
  * Commands of the prompt about the network switch.
  */
+#include "lib/fmt.h"
+#include "lib/parse.h"
 #include "lib/string.h"
 #include "mgmt/prompt.h"
+#include "net/net.h"
 #include "net/port.h"
 #include "net/switch.h"
+#include "xenstore/xenstore.h"
+
+#define SPEED_MAX	10000000U	/* Mbit/s that are believed */
 
 static unsigned long long drops(const struct net_port *p)
 {
@@ -21,14 +27,46 @@ static unsigned long long drops(const struct net_port *p)
 	return n;
 }
 
+/* What the driver domain says of the card behind an uplink; false: nothing. */
+static bool uplink_report(const struct net_port *p, const char *key, char *text, size_t size)
+{
+	const char *vif = strrchr(p->name, '.');
+	char path[64];
+
+	fmt_buf(path, sizeof(path), "/local/domain/%u/data/uplink/%s/%s", net_port_domain(p),
+		vif != NULL ? vif + 1 : "", key);
+	return xs_read(NULL, path, text, size, NULL) == 0;
+}
+
+static void print_link(const struct net_port *p)
+{
+	char text[16];
+	uint64_t speed;
+
+	if (!uplink_report(p, "link", text, sizeof(text))) {
+		prompt_print("  link unknown");
+	} else if (strcmp(text, "up") != 0) {
+		prompt_print("  link down");
+	} else if (uplink_report(p, "speed", text, sizeof(text)) &&
+		   parse_u64(text, strlen(text), SPEED_MAX, &speed) == 0 && speed != 0) {
+		prompt_print("  link up, %llu Mbit/s", (unsigned long long)speed);
+	} else {
+		prompt_print("  link up");
+	}
+}
+
 static void print_port(const struct net_port *p)
 {
 	const uint8_t *m = p->config.mac;
 
-	prompt_print("%-12s %02x:%02x:%02x:%02x:%02x:%02x %4u %11llu %11llu %9llu\n", p->name,
+	prompt_print("%-12s %02x:%02x:%02x:%02x:%02x:%02x %4u %11llu %11llu %9llu", p->name,
 		     m[0], m[1], m[2], m[3], m[4], m[5], p->config.vlan,
 		     (unsigned long long)port_count(p, NET_TX_FRAMES),
 		     (unsigned long long)port_count(p, NET_RX_FRAMES), drops(p));
+	if (p->config.uplink) {
+		print_link(p);
+	}
+	prompt_print("\n");
 }
 
 /* All counters of one port that aren't 0. */

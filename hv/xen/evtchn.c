@@ -207,6 +207,18 @@ bool evtchn_is_pending(const struct domain *d, unsigned int port)
 	       shared_test(&t->shared->evtchn_pending[port / 64], BIT(port % 64));
 }
 
+unsigned int evtchn_count(const struct domain *d)
+{
+	struct evtchn_table *t = table_of(d);
+	unsigned int n = 0;
+
+	for (unsigned int word = 0; t != NULL && word < EVTCHN_WORDS; word++) {
+		n += bit_count(READ_ONCE(t->used[word]));
+	}
+	/* Port 0 is none. */
+	return n != 0 ? n - 1 : 0;
+}
+
 /* --- ports: making, binding, closing ---------------------------------------- */
 
 static int bucket_make(struct evtchn_table *t, unsigned int n)

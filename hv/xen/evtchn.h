@@ -54,6 +54,9 @@ void evtchn_vcpu_ready(struct vcpu *v);
 /* True if `port` is pending; the mask does not matter. */
 bool evtchn_is_pending(const struct domain *d, unsigned int port);
 
+/* How many ports are in use; may be off while they change. No lock. */
+unsigned int evtchn_count(const struct domain *d);
+
 /* The hypercall (32). */
 long evtchn_op(struct vcpu *v, uint64_t cmd, uint64_t arg);
 

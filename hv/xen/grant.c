@@ -282,6 +282,17 @@ void grant_pieces_unuse(struct domain *d, const struct grant_piece *piece, unsig
 	}
 }
 
+void grant_held(const struct domain *d, struct grant_held *out)
+{
+	const struct grant_table *t = READ_ONCE(d->grant);
+
+	*out = (struct grant_held){ 0 };
+	if (t != NULL) {
+		out->pins = READ_ONCE(t->pins.count);
+		out->pieces = READ_ONCE(t->pages.uses);
+	}
+}
+
 static int grow_locked(struct grant_table *t, unsigned int count)
 {
 	while (t->frame_count < count) {

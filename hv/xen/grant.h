@@ -77,6 +77,15 @@ MUST_CHECK int grant_pieces_use(struct domain *d, struct grant_piece *piece, uns
 /* Nobody touches the pages any more. */
 void grant_pieces_unuse(struct domain *d, const struct grant_piece *piece, unsigned int n);
 
+/* What the hypervisor holds of a domain's memory; may be off while that changes. */
+struct grant_held {
+	unsigned int pins;		/* rings, and pages that it registered */
+	unsigned int pieces;		/* grants of requests under way */
+};
+
+/* No lock. */
+void grant_held(const struct domain *d, struct grant_held *out);
+
 /*
  * At most so many frames for this domain (no more than GRANT_MAX_FRAMES), before
  * it runs.

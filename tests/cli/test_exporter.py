@@ -45,6 +45,9 @@ def test_what_is_in_it(exporter):
     assert 'microvisor_up{node="node-1"} 1' in text
     assert 'microvisor_up{node="node-2"} 1' in text
     assert 'microvisor_vm_state{node="node-1",vm="web",state="running"} 1' in text
+    assert 'microvisor_held{node="node-1",name="domains"} 1' in text
+    assert 'microvisor_events_total{node="node-1",name="domains"}' not in text
+    assert 'microvisor_events_total{node="node-1",name="mgmt_requests"}' in text
     used = [float(re.search(r'vm_cpu_seconds_total\{node="node-1",vm="web"\} ([0-9.]+)',
                             get(exporter.port)[1]).group(1)) for _ in range(2)]
     assert 0 < used[0] < used[1]

@@ -67,7 +67,9 @@ static void test_alloc_all_ports(void **state)
 		assert_int_equal(xg_alloc_unbound(v, DOMID_HV), n);
 	}
 	assert_int_equal(xg_alloc_unbound(v, DOMID_HV), -ENOSPC);
+	assert_int_equal(evtchn_count(d), EVTCHN_MAX - 1);
 	assert_int_equal(xg_port_op(v, EVTCHNOP_CLOSE, 777), 0);
+	assert_int_equal(evtchn_count(d), EVTCHN_MAX - 2);
 	assert_int_equal(xg_alloc_unbound(v, DOMID_HV), 777);
 }
 
@@ -617,6 +619,7 @@ static void test_after_the_end(void **state)
 	evtchn_unbind_hv(d, port, NULL);
 	assert_int_equal(evtchn_bind_hv(d, port, on_event, NULL), -EINVAL);
 	assert_int_equal(evtchn_alloc_hv(d, on_event, NULL, &port), -EINVAL);
+	assert_int_equal(evtchn_count(d), 0);
 	domain_put(d);
 }
 

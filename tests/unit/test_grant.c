@@ -21,6 +21,16 @@ static struct domain *guest_make(void)
 	return d;
 }
 
+/* What the hypervisor holds of the domain. */
+static void expect_held(const struct domain *d, unsigned int pins, unsigned int pieces)
+{
+	struct grant_held held;
+
+	grant_held(d, &held);
+	assert_int_equal(held.pins, pins);
+	assert_int_equal(held.pieces, pieces);
+}
+
 static void test_good_entries(void **state)
 {
 	struct domain *d = guest_make();
@@ -118,6 +128,7 @@ static void test_pin(void **state)
 	/* Twice pinned: free only after both. */
 	assert_int_equal(grant_pin(d, 8, &again), 0);
 	assert_ptr_equal(again, page);
+	expect_held(d, 2, 0);
 	grant_unpin(d, 8);
 	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READING | GTF_WRITING);
 	assert_true(page_is_pinned(d, page));
@@ -374,6 +385,7 @@ static void test_after_the_end(void **state)
 	assert_null(grant_table_frame(d, 0));
 	grant_unpin(d, 8);
 	page_unpin(d, page);
+	expect_held(d, 0, 0);
 	domain_put(d);
 }
 
@@ -397,6 +409,7 @@ static void test_pieces(void **state)
 	assert_int_equal(xg_entry(d, 9)->flags, GOOD | GTF_READING);
 	assert_int_equal(grant_pieces_use(d, again, 1, true), 0);
 	assert_int_equal(xg_entry(d, 9)->flags, GOOD | GTF_READING | GTF_WRITING);
+	expect_held(d, 0, 5);
 	/* No page may go. */
 	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM, 1, 0), 0);
 	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM + 1, 1, 0), 0);
@@ -404,6 +417,7 @@ static void test_pieces(void **state)
 	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, RAM + 2, 1, 0), 1);
 
 	grant_pieces_unuse(d, p, 1);
+	expect_held(d, 0, 4);
 	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READONLY | GTF_READING);
 	grant_pieces_unuse(d, p + 1, 3);
 	assert_int_equal(xg_entry(d, 8)->flags, GOOD | GTF_READONLY);

@@ -262,6 +262,7 @@ static void test_dmesg_and_version(void **state)
 	expect("memory\r", "  free ");
 	expect("cpus\r", "cpu 0: idle");
 	assert_non_null(strstr(type("counters\r"), "console_sent"));
+	expect("counters\r", "  domains                1\r\n  event_channels         2\r\n");
 	type("xenstore-ls\r");
 	type("console web\r");
 	assert_int_equal(heap_object_count(), objects);
@@ -294,6 +295,34 @@ static void test_ports_and_fdb(void **state)
 	port.counts[0].n[NET_DROP_SPOOF] = 3;
 	port.queue_count = 1;
 	expect("ports vif1.0\r", "drop_spoof             3\r\n");
+}
+
+static void test_uplink_ports(void **state)
+{
+	static struct net_port port;
+	struct net_port_config config = { .mac = { 2 }, .uplink = true };
+	static const struct net_port_ops ops;
+
+	(void)state;
+	assert_int_equal(port_init(&port, "wire.3", &config, &ops), 0);
+	assert_int_equal(switch_attach(&port), 0);
+	expect("ports\r", "         0  link unknown\r\n");
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/link", "down", 4), 0);
+	expect("ports\r", "         0  link down\r\n");
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/link", "up", 2), 0);
+	expect("ports\r", "         0  link up\r\n");
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/speed", "0", 1), 0);
+	expect("ports\r", "         0  link up\r\n");
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/speed", "1000", 4), 0);
+	expect("ports\r", "         0  link up, 1000 Mbit/s\r\n");
+	/* What a driver domain could write. */
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/speed", "-1", 2), 0);
+	expect("ports\r", "         0  link up\r\n");
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/link",
+				  "a rather long text", 18), 0);
+	expect("ports\r", "         0  link unknown\r\n");
+	assert_int_equal(xs_write(NULL, "/local/domain/0/data/uplink/3/link", "\x1b[1m", 4), 0);
+	expect("ports\r", "         0  link down\r\n");
 }
 
 static bool one_counter(struct blk_target *t, unsigned int n, const char **name, uint64_t *value)
@@ -391,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup(test_dmesg_and_version, setup),
 		cmocka_unit_test_setup(test_xenstore_ls, setup),
 		cmocka_unit_test_setup(test_ports_and_fdb, setup),
+		cmocka_unit_test_setup(test_uplink_ports, setup),
 		cmocka_unit_test_setup(test_volumes, setup),
 		cmocka_unit_test_setup(test_slow_terminal_and_interrupt, setup),
 		cmocka_unit_test_setup(test_reset_and_poweroff, setup),
