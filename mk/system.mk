@@ -23,10 +23,10 @@ check-programs: unit fuzzers
 
 help:
 	@printf '%s\n' \
-		'make run          set up, build, boot three Debian guests, check what they can do' \
+		'make run          set up, build, boot four Debian guests, check what they can do' \
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
-		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
+		'make soak         long tests (tests/soak): disks, power cuts, a driver domain that dies 100 times' \
 		'make bench        all benchmarks: bench-net, bench-blk' \
 		'make bench-net    packets between guests and to the wire, in instructions: build/bench/net.json' \
 		'make bench-blk    requests to disks in instructions: build/bench/blk.json' \
@@ -62,7 +62,8 @@ check: build/.setup
 
 # Too long to be a part of check.
 soak: build/.setup
-	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests \
+		storage-guests build/guests/debian-soak.img
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
 bench: bench-net bench-blk
@@ -79,7 +80,8 @@ bench-blk: build/.setup
 
 # Guests
 
-guests: build/guests/Image build/guests/demo.cpio.gz build/guests/driver-domain.cpio.gz
+guests: build/guests/Image build/guests/demo.cpio.gz build/guests/driver-domain.cpio.gz \
+	build/guests/debian.cpio.gz build/guests/debian.img
 
 build/guests/Image: build/.setup
 	@mkdir -p $(@D)
@@ -97,6 +99,24 @@ DEMO_PARTS := guests/demo/mkinitrd guests/demo/init guests/demo/udhcpc-script \
 build/guests/demo.cpio.gz: $(DEMO_PARTS) build/.setup
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/demo/mkinitrd standard $@
+
+# A whole Debian on a disk. The image is made once: it takes a minute or two,
+# and downloads packages.
+
+build/guests/debian.cpio.gz: $(addprefix guests/debian/,mkinitrd init agent.service \
+		autologin.conf masked) guests/common/initrd.py build/guests/agent build/.setup
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/debian/mkinitrd standard $@
+
+build/guests/debian.img: guests/debian/mkimage | build/.setup
+	@mkdir -p $(@D)
+	@scripts/timed "make Debian's image" guests/debian/mkimage $@ 300
+
+# The same with tools that test disks, for make soak.
+build/guests/debian-soak.img: guests/debian/mkimage | build/.setup
+	@mkdir -p $(@D)
+	@scripts/timed "make Debian's image with tools" guests/debian/mkimage $@ 900 \
+		fio xfsprogs hdparm procps kmod
 
 # The driver domain
 
@@ -127,7 +147,12 @@ $(EXTRA_INITRDS): build/guests/demo-%.cpio.gz: $(DEMO_PARTS)
 .PHONY: storage-guests
 storage-guests: build/guests/Image build/guests/storage.cpio.gz
 
-build/guests/storage.cpio.gz: guests/storage/mkinitrd $(DEMO_PARTS)
+build/guests/blocks: guests/storage/blocks.c | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
+
+build/guests/storage.cpio.gz: guests/storage/mkinitrd $(DEMO_PARTS) build/guests/blocks
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/storage/mkinitrd standard $@
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Boot Microvisor with three Debian guests and a driver domain in QEMU and show
+"""Boot Microvisor with four Debian guests and a driver domain in QEMU and show
 what it can do.
 
 usage: demo.py [--shell] [--cpu MODEL] [--cpus N] [--nic MODEL]
@@ -25,6 +25,7 @@ import harness  # noqa: E402
 from harness import Failure  # noqa: E402
 from outside import GATEWAY, GUEST_PORT, Outside  # noqa: E402
 from segment import Segment  # noqa: E402
+import demo_debian  # noqa: E402
 import demo_operator  # noqa: E402
 
 FOLDER = os.path.join(TOP, "build", "demo")
@@ -58,13 +59,16 @@ def both_ways(name):
 
 
 class Demo:
-    def __init__(self, machine, outside, segment):
+    def __init__(self, machine, outside, segment, disk):
         self.machine = machine
         self.outside = outside
         self.segment = segment
+        self.disk = disk        # an AoeTarget that waits for its start
         self.addresses = {}     # from the DHCP server
         self.guests = {name: machine.guest(name, number)
                        for number, name in enumerate(GUESTS, 1)}
+        # After the driver domain.
+        self.debian = machine.guest("debian", len(GUESTS) + 2)
         self.servers = {}
 
     def alive(self):
@@ -321,29 +325,32 @@ def two_vms(demo):
             f"{slowest[0]:.0f} s and sent it in {slowest[1]:.0f} s")
 
 
+CHECKS.extend(demo_debian.CHECKS)
 CHECKS.extend(demo_operator.CHECKS)
 
 
 def make_bundle(shell):
     configs = []
-    for name in GUESTS:
-        path = os.path.join(TOP, "guests", "demo", f"{name}.cfg")
+    sources = [os.path.join(TOP, "guests", "demo", f"{name}.cfg")
+               for name in GUESTS]
+    sources += [os.path.join(TOP, "guests", "driver-domain", "uplink.cfg"),
+                demo_debian.VM]
+    for path in sources:
         if shell:
             with open(path, encoding="utf-8") as file:
                 text = file.read().replace("console=hvc0",
                                            "console=hvc0 mv.shell")
             # As deep as the original: its relative paths stay right.
-            path = os.path.join(FOLDER, f"{name}.cfg")
+            path = os.path.join(FOLDER, os.path.basename(path))
             os.makedirs(FOLDER, exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         configs.append(path)
-    configs.append(os.path.join(TOP, "guests", "driver-domain", "uplink.cfg"))
     begin = time.monotonic()
     say("make the boot bundle")
     bundle = harness.make_bundle(os.path.join(
         FOLDER, "shell.cpio" if shell else "boot.cpio"), *configs,
-        node=demo_operator.NODE)
+        node=demo_operator.NODE, storage=demo_debian.STORAGE)
     say(f"bundle: {os.path.getsize(bundle) >> 20} MiB, done in "
         f"{time.monotonic() - begin:.1f} s")
     return bundle
@@ -361,8 +368,9 @@ def tell_operator(segment):
 def interactive(bundle, machine, segment):
     tell_operator(segment)
     command = harness.qemu_command(bundle=bundle, **machine)
-    say("Ctrl-] 1, 2, 3 gives the keyboard to guest a, b, c; Ctrl-] 0 to the "
-        "hypervisor; Ctrl-] ? helps; udhcpc -s /etc/udhcpc-script: the way out")
+    say("Ctrl-] 1, 2, 3, 5 gives the keyboard to guest a, b, c, debian; Ctrl-] "
+        "0 to the hypervisor; Ctrl-] ? helps; udhcpc -s /etc/udhcpc-script: the "
+        "way out")
     say("Ctrl-a x ends the machine")
     try:
         return subprocess.call([*command, "-serial", "mon:stdio"],
@@ -371,8 +379,8 @@ def interactive(bundle, machine, segment):
         raise Failure(f"cannot start QEMU: {problem}") from None
 
 
-def run_checks(machine, outside, segment):
-    demo = Demo(machine, outside, segment)
+def run_checks(demo):
+    machine = demo.machine
     good = 0
     for number, (name, function) in enumerate(CHECKS):
         say(f"{name} ... ", end="")
@@ -410,17 +418,22 @@ def main():
     begin = time.monotonic()
     try:
         bundle = make_bundle(args.shell)
-        with Outside() as outside, Segment() as segment:
+        with Outside() as outside, Segment() as segment, \
+                demo_debian.disk(FOLDER) as disk:
             settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048,
-                        "extra": segment.qemu(args.nic, outside)}
+                        "extra": segment.qemu(args.nic, outside, disk)}
             if args.shell:
+                try:
+                    demo_debian.serve(disk)
+                except Failure as failure:
+                    say(f"debian has no disk: {failure}")
                 sys.exit(interactive(bundle, settings, segment))
             say(f"boot {args.cpus} CPUs ({args.cpu}), {settings['ram']} MiB, "
-                f"{len(GUESTS)} guests, a driver domain with a {args.nic}")
+                f"{len(GUESTS) + 1} guests, a driver domain with a {args.nic}")
             machine = harness.Machine(bundle, log=os.path.join(
                 FOLDER, "console.log"), **settings)
             try:
-                good = run_checks(machine, outside, segment)
+                good = run_checks(Demo(machine, outside, segment, disk))
             finally:
                 machine.stop()
     except Failure as failure:

@@ -70,9 +70,9 @@ def ping(demo):
 
 def top(demo):
     text = demo.segment.mvctl("top", "-n", "1", timeout=30)
-    names = [name for name in ("a", "b", "c", "d", "uplink")
+    names = [name for name in ("a", "b", "c", "d", "uplink", "debian")
              if re.search(rf"^.*\b{name}\b", text, re.M)]
-    if len(names) != 5:
+    if len(names) != 6:
         raise Failure(f"it shows {text}")
     return f"{len(names)} VMs"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An AoE server (a real vblade) outside the emulated machine, at its network
-card. vblade wants a network interface: it gets a tap device in a user and
-network namespace of its own. No root is needed.
+card. vblade wants a network interface: it gets a tap device in a network
+namespace of its own, and a user namespace too, so that no root is needed.
 
     with AoeTarget(size=64 << 20) as target:        # aoe:1.1
         machine = Machine(bundle, extra=target.qemu())
@@ -30,6 +30,11 @@ from harness import Failure
 
 VBLADE = shutil.which("vblade", path=os.path.join(
     harness.BUILD, "deps", "tools")) or "vblade"
+# Root needs no user namespace, which may not be allowed.
+USER = os.geteuid() != 0
+UNSHARE = ["unshare", *(["--user", "--map-root-user"] if USER else []), "--net"]
+ENTER = ["nsenter", *(["--user", "--preserve-credentials"] if USER else []),
+         "--net"]
 TAP = "wire"
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000
 ETH_VLAN = b"\x81\x00"
@@ -38,10 +43,11 @@ ETH_VLAN = b"\x81\x00"
 class AoeTarget:
     """vblade serves `image`, or an empty file of `size` bytes, which goes when
     the target is closed. `mtu` is the wire's, `options` are vblade's, such as
-    "-b 64" for 64 frames in flight."""
+    "-b 64" for 64 frames in flight. With start=False there is only a wire
+    without anybody at it until start()."""
 
     def __init__(self, image=None, size=64 << 20, shelf=1, slot=1, mtu=1500,
-                 vlan=None, relay=True, options=("-b", "64")):
+                 vlan=None, relay=True, options=("-b", "64"), start=True):
         self.name = f"aoe:{shelf}.{slot}"
         self.relay = relay
         # A socket's path has to be short.
@@ -54,13 +60,19 @@ class AoeTarget:
             with open(image, "wb") as file:
                 file.truncate(size)
         self.image = image
+        self.command = [
+            sys.executable, os.path.abspath(__file__), self.folder, str(mtu),
+            str(vlan or 0), str(int(relay)), VBLADE, *options, str(shelf),
+            str(slot), TAP, os.path.abspath(image)]
+        self.keeper = None
+        if start:
+            self.start()
+
+    def start(self):
         with open(self.log_path, "wb") as log:
             self.keeper = subprocess.Popen(
-                ["unshare", "--user", "--map-root-user", "--net",
-                 sys.executable, os.path.abspath(__file__), self.folder,
-                 str(mtu), str(vlan or 0), str(int(relay)), VBLADE, *options,
-                 str(shelf), str(slot), TAP, os.path.abspath(image)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                [*UNSHARE, *self.command], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=log,
                 preexec_fn=harness.end_with_parent)
         if self.keeper.stdout.readline() != b"ready\n":
             text = self.log()
@@ -73,11 +85,19 @@ class AoeTarget:
     def __exit__(self, *_):
         self.close()
 
+    def stop(self):
+        """End it, at once; start() makes a new one at the same wire."""
+        if self.keeper:
+            # Its vblade ends with it.
+            self.keeper.kill()
+            self.keeper.wait()
+            self.keeper.stdout.close()
+            self.keeper = None
+        if os.path.exists(self.wire_path):
+            os.unlink(self.wire_path)
+
     def close(self):
-        # Its vblade ends with it.
-        self.keeper.kill()
-        self.keeper.wait()
-        self.keeper.stdout.close()
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self):
@@ -88,8 +108,7 @@ class AoeTarget:
     @property
     def enter(self):
         """The words before a command that has it run in the namespace."""
-        return ["nsenter", "--user", "--preserve-credentials", "--net", "-t",
-                str(self.keeper.pid)]
+        return [*ENTER, "-t", str(self.keeper.pid)]
 
     def netdev(self):
         """QEMU's name for this wire."""

@@ -86,11 +86,13 @@ def qemu_command(kernel=None, bundle=None, cpus=2, ram=2048,
     return command + list(extra)
 
 
-def make_bundle(output, *configs, node=None, timeout=60):
+def make_bundle(output, *configs, node=None, storage=None, timeout=60):
     """Make a boot bundle from xl.cfg files with mvctl; `node` is the file that
-    describes the node for its management."""
+    describes the node for its management, `storage` the storage network."""
     if node:
         configs = ("--node", node, *configs)
+    if storage:
+        configs = ("--storage", storage, *configs)
     os.makedirs(os.path.dirname(output), exist_ok=True)
     try:
         done = subprocess.run([MVCTL, "bundle", "-o", output, *configs],

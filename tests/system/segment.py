@@ -3,7 +3,7 @@
 card's frames also reach `mvctl hub`. No root is needed.
 
     with Segment() as segment, Outside() as outside:
-        machine = Machine(bundle, extra=segment.qemu(outside))
+        machine = Machine(bundle, extra=segment.qemu("virtio-net-pci", outside))
         segment.mvctl("list")
 """
 import json
@@ -44,14 +44,14 @@ class Segment:
         self.hub.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def qemu(self, nic="virtio-net-pci", outside=None):
-        """QEMU's arguments for a card on this segment, and on the network of
-        `outside` (outside.Outside) too."""
+    def qemu(self, nic="virtio-net-pci", *networks):
+        """QEMU's arguments for a card on this segment, and on `networks` too,
+        such as an outside.Outside or an AoeTarget."""
         members = [("segment", "dgram,local.type=unix,"
                     f"local.path={self.card_path},remote.type=unix,"
                     f"remote.path={self.hub_path}")]
-        if outside is not None:
-            members.append(("user", outside.netdev()))
+        members += [(f"network{number}", network.netdev())
+                    for number, network in enumerate(networks)]
         arguments = []
         for number, (name, netdev) in enumerate(members, 1):
             arguments += ["-netdev", f"{netdev},id={name}", "-netdev",
