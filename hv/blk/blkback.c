@@ -69,28 +69,15 @@ static int publish(struct xenbus_device *dev)
 	return err;
 }
 
-/* A queue's keys are in a directory of its own if there are several. */
-static int read_queue_key(struct xenbus_device *dev, unsigned int count, unsigned int index,
-			  const char *key, uint32_t *out)
-{
-	char path[48];
-
-	if (count == 1) {
-		return xenbus_read_u32(dev, key, out);
-	}
-	fmt_buf(path, sizeof(path), "queue-%u/%s", index, key);
-	return xenbus_read_u32(dev, path, out);
-}
-
 static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned int index,
 		      struct vbd_queue_config *c)
 {
 	uint32_t port;
-	int err = read_queue_key(dev, count, index, "event-channel", &port);
+	int err = xenbus_read_queue_u32(dev, count, index, "event-channel", &port);
 
 	c->port = port;
 	if (err == 0 && c->order == 0) {
-		err = read_queue_key(dev, count, index, "ring-ref", &c->ref[0]);
+		err = xenbus_read_queue_u32(dev, count, index, "ring-ref", &c->ref[0]);
 		if (err != -ENOENT) {
 			return err;
 		}
@@ -100,7 +87,7 @@ static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned in
 		char key[16];
 
 		fmt_buf(key, sizeof(key), "ring-ref%u", i);
-		err = read_queue_key(dev, count, index, key, &c->ref[i]);
+		err = xenbus_read_queue_u32(dev, count, index, key, &c->ref[i]);
 	}
 	return err;
 }
