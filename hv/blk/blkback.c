@@ -21,12 +21,16 @@
 static struct spinlock lock = SPINLOCK_INIT(LOCK_BLK_CONFIG);
 static struct list vbds = LIST_INIT(vbds);
 
+#define BUSY_NS	1000000ULL	/* between looks at requests in flight */
+
 static void reap_fn(struct work *w);
+static void reap_later(struct timer *t);
 
 static struct work reap_work = {
 	.node = LIST_INIT(reap_work.node),
 	.fn = reap_fn,
 };
+static struct timer reap_timer;
 
 void vbd_fail(struct vbd *v, const char *why)
 {
@@ -423,21 +427,30 @@ static void vbd_free(struct quiesce *q)
 	heap_free(container_of(q, struct vbd, quiesce));
 }
 
-/* Remove a claimed vbd, or let go of it until its requests are done. */
-static void vbd_remove(struct vbd *v)
+/*
+ * Remove a claimed vbd, or let go of it until its requests are done (false), which
+ * takes as long as a driver domain works with their pages.
+ */
+static bool vbd_remove(struct vbd *v)
 {
 	timer_cancel(&v->replug_timer);
 	device_remove(v);
 	/* Acquire: pairs with the release of the last queue. */
 	if (atomic_load_explicit(&v->queues_left, memory_order_acquire) != 0) {
-		vbd_unclaim(v);
-		return;
+		spin_lock(&lock);
+		/* Others come first the next time. */
+		list_remove(&v->node);
+		list_push_back(&vbds, &v->node);
+		v->claimed = false;
+		spin_unlock(&lock);
+		return false;
 	}
 	spin_lock(&lock);
 	list_remove(&v->node);
 	spin_unlock(&lock);
 	blk_volume_destroy(v->volume);
 	quiesce_call(&v->quiesce, vbd_free);
+	return true;
 }
 
 static void vbd_replug(struct vbd *v)
@@ -467,12 +480,18 @@ static void reap_fn(struct work *w)
 	if (v != NULL && atomic_exchange_explicit(&v->replug, false, memory_order_acq_rel) &&
 	    !atomic_load_explicit(&v->unplugged, memory_order_relaxed)) {
 		vbd_replug(v);
-	} else if (v != NULL) {
-		vbd_remove(v);
+	} else if (v != NULL && !vbd_remove(v)) {
+		timer_set(&reap_timer, arch_now() + BUSY_NS);
+		return;
 	}
 	if (v != NULL || busy) {
 		work_queue(w);
 	}
+}
+
+static void reap_later(struct timer *t)
+{
+	work_queue(&reap_work);
 }
 
 int blk_vbd_unplug(struct domain *d, const char *name)
@@ -501,8 +520,8 @@ static bool vbds_destroy(struct domain *d)
 	struct vbd *v = vbd_claim(d, NULL, &busy);
 	char path[48];
 
-	if (v != NULL) {
-		vbd_remove(v);
+	if (v != NULL && !vbd_remove(v)) {
+		d->teardown_pause_ns = BUSY_NS;
 	}
 	if (v != NULL || busy) {
 		return true;
@@ -542,6 +561,7 @@ int blk_init(void)
 	};
 	int err = xs_mkdir(NULL, BACKENDS);
 
+	timer_init(&reap_timer, reap_later);
 	if (err == 0) {
 		domain_register_ops(&ops);
 	}
