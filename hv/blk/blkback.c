@@ -9,6 +9,7 @@
 #include "blk/blkback.h"
 
 #include "blk/blk.h"
+#include "blk/dd.h"
 #include "kern/log.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -564,6 +565,7 @@ int blk_init(void)
 	timer_init(&reap_timer, reap_later);
 	if (err == 0) {
 		domain_register_ops(&ops);
+		err = dd_init();
 	}
 	return err;
 }

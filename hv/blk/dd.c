@@ -580,7 +580,7 @@ static bool dd_destroy(struct domain *d)
 	return any;
 }
 
-void dd_init(void)
+int dd_init(void)
 {
 	static const struct domain_ops ops = {
 		.name = "dd", .destroy = dd_destroy,
@@ -591,4 +591,5 @@ void dd_init(void)
 
 	domain_register_ops(&ops);
 	blk_kind_register(&kind);
+	return xs_mkdir(NULL, "/local/domain/0/device/vbd");
 }

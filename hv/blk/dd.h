@@ -111,8 +111,8 @@ struct dd_target {
 	struct dd_slot slot[DD_SLOTS];
 };
 
-/* Make the kind "dd:" of targets known; boot only. */
-void dd_init(void);
+/* Make the kind "dd:" of targets known; boot only. -ENOMEM. */
+MUST_CHECK int dd_init(void);
 
 /* dd.c: have the step run soon. Any context; the target is not gone. */
 void dd_poke(struct dd_target *t);

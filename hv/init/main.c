@@ -6,7 +6,6 @@
 
 #include "blk/aoe.h"
 #include "blk/blk.h"
-#include "blk/dd.h"
 #include "dev/fdt_boot.h"
 #include "dev/fdt_lib.h"
 #include "dev/pl011.h"
@@ -146,7 +145,6 @@ void vms_start(void)
 		return;
 	}
 	descriptions_read(&set, &diag);
-	dd_init();
 	storage_init(&set.storage);
 	/* Before the VMs, so that none can take its MAC. */
 	management_start();

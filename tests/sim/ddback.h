@@ -79,14 +79,6 @@ static inline void db_state(unsigned int state)
 	db_back_number("state", state);
 }
 
-static inline long db_read(const char *format, unsigned int domid, const char *key)
-{
-	char path[128], value[32];
-	size_t at = (size_t)snprintf(path, sizeof(path), format, domid, db.devid);
-
-	snprintf(path + at, sizeof(path) - at, "/%s", key);
-	return xs_read(NULL, path, value, sizeof(value), NULL) == 0 ? atol(value) : -1;
-}
 
 static inline long db_front(const char *key)
 {
@@ -361,7 +353,7 @@ static inline void db_connect(void)
 
 	db.pages = db_front("ring-page-order") > 0 ? DD_RING_PAGES : 1;
 	for (unsigned int i = 0; i < db.pages; i++) {
-		char key[16];
+		char key[24];
 
 		snprintf(key, sizeof(key), "ring-ref%u", i);
 		if (db_map(DB_RING_GFN + i,
