@@ -17,7 +17,6 @@
 #include "kern/log.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
-#include "mem/frame.h"
 #include "mem/heap.h"
 #include "vm/vm.h"
 #include "xen/evtchn.h"
@@ -156,16 +155,6 @@ static void lost(struct dd_target *t)
 
 /* --- states -------------------------------------------------------------------------- */
 
-static void pages_drop(struct dd_target *t)
-{
-	for (unsigned int i = 0; i < DD_RING_PAGES && t->ring[i] != NULL; i++) {
-		frame_free(t->ring[i], 0);
-	}
-	for (unsigned int i = 0; i < DD_SLOTS && t->indirect[i] != NULL; i++) {
-		frame_free(t->indirect[i], 0);
-	}
-}
-
 static void target_freed(struct blk_target *b)
 {
 	struct dd_target *t = container_of(b, struct dd_target, base);
@@ -173,7 +162,7 @@ static void target_freed(struct blk_target *b)
 	/* The first one triggers the second. */
 	xs_watch_remove(t->disk_watch);
 	xs_watch_remove(t->state_watch);
-	pages_drop(t);
+	dd_io_fini(t);
 	heap_free(t);
 }
 
@@ -241,21 +230,29 @@ static void away(struct dd_target *t)
 	t->state = DD_WAITING;
 }
 
-static void closed(struct dd_target *t)
+/* Linux may have closed it before the last of its requests was done. */
+static bool take_pages(struct dd_target *t)
 {
 	bool free;
 
 	spin_lock(&t->base.lock);
-	free = dd_io_end_grants(t);
+	free = hv_grants_close(t->grants);
 	if (free) {
 		t->held = false;
 		t->grants = NULL;
 		dd_io_unsend(t);
-	} else {
+	} else if (arch_now() - t->closed_since >= DD_HANG_NS) {
 		dd_breach(t, "keeps pages of a disk that it closed");
+	} else {
+		timer_set(&t->poke, arch_now() + DD_RETRY_NS);
 	}
 	spin_unlock(&t->base.lock);
-	if (!free) {
+	return free;
+}
+
+static void closed(struct dd_target *t)
+{
+	if (!take_pages(t)) {
 		return;
 	}
 	evtchn_withdraw_hv(t->d, t->offer);
@@ -288,6 +285,7 @@ static void close_begin(struct dd_target *t, unsigned int back)
 		log_error("blk", "%s: it can't be closed (error %d)", t->base.name, -err);
 	}
 	t->state = DD_CLOSING;
+	t->closed_since = arch_now();
 	closing(t, back);
 }
 
@@ -373,9 +371,21 @@ static void refresh(struct dd_target *t)
 	}
 }
 
+/* It has requests; those that nobody waits for must be done before it is closed. */
+static bool is_busy(struct dd_target *t)
+{
+	bool busy;
+
+	spin_lock(&t->base.lock);
+	busy = t->up && t->in_flight > 0;
+	spin_unlock(&t->base.lock);
+	return busy;
+}
+
 static void go_on(struct dd_target *t, unsigned int back)
 {
-	bool ends = back == XENBUS_CLOSING || back == XENBUS_CLOSED || is_closing(t);
+	bool ends = back == XENBUS_CLOSING || back == XENBUS_CLOSED ||
+		    (is_closing(t) && !is_busy(t));
 
 	if (t->state == DD_CLOSING) {
 		closing(t, back);
@@ -440,7 +450,8 @@ static bool dd_counter(struct blk_target *b, unsigned int n, const char **name, 
 		[DD_SENT] = "sent", [DD_RESENT] = "resent", [DD_ANSWERS] = "answers",
 		[DD_ERRORS] = "target_errors", [DD_INDIRECT] = "indirect",
 		[DD_EVENTS] = "events", [DD_EVENTS_SAVED] = "events_saved",
-		[DD_BREACHES] = "breaches", [DD_OUTAGES] = "outages",
+		[DD_BREACHES] = "breaches", [DD_ORPHANS] = "orphans",
+		[DD_OVERLAPS] = "overlaps", [DD_STARVED] = "starved", [DD_OUTAGES] = "outages",
 		[DD_OUTAGE_MS] = "outage_ms",
 	};
 	const struct dd_target *t = container_of(b, struct dd_target, base);
@@ -461,23 +472,6 @@ static const struct blk_target_ops dd_ops = {
 	.counter = dd_counter,
 };
 
-static int pages_make(struct dd_target *t)
-{
-	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
-		t->ring[i] = frame_alloc(0, FRAME_ZERO);
-		if (t->ring[i] == NULL) {
-			return -ENOMEM;
-		}
-	}
-	for (unsigned int i = 0; i < DD_SLOTS; i++) {
-		t->indirect[i] = frame_alloc(0, FRAME_ZERO);
-		if (t->indirect[i] == NULL) {
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
 /* Under blk_config_lock: a free place in the table. */
 static int target_create(const struct vm *vm, const char *disk, struct dd_target **out)
 {
@@ -492,10 +486,10 @@ static int target_create(const struct vm *vm, const char *disk, struct dd_target
 		return -ENOSPC;
 	}
 	t = heap_alloc(sizeof(*t));
-	if (t == NULL || pages_make(t) != 0) {
-		if (t != NULL) {
-			pages_drop(t);
-		}
+	if (t == NULL) {
+		return -ENOMEM;
+	}
+	if (dd_io_init(t) != 0) {
 		heap_free(t);
 		return -ENOMEM;
 	}
@@ -506,7 +500,6 @@ static int target_create(const struct vm *vm, const char *disk, struct dd_target
 	str_copy(t->disk, disk, sizeof(t->disk));
 	timer_init(&t->poke, poke_fn);
 	timer_init(&t->tick, dd_tick);
-	dd_io_init(t);
 	targets[devid] = t;
 	*out = t;
 	return 0;

@@ -2,20 +2,24 @@
 /*
  * Disks in driver domains: targets "dd:VM/DISK". The hypervisor is the front end of
  * the driver domain's own back end (Linux's xen-blkback): it makes the device's
- * directories in XenStore, has a ring, and grants the driver domain the pages of
- * its guests' requests, so that the disk's DMA reaches the guest without a copy.
+ * directories in XenStore, has a ring, and grants the driver domain pages of its own
+ * (the pool), which the domain maps once and keeps (persistent grants). Data is copied
+ * between them and the pages of guests' requests, which no device ever sees
+ * (docs/decisions/0016-driver-domain-disks.md).
  *
- * A target goes on when the driver domain ends: what was in flight keeps its pages
- * until the domain's devices were stopped, and is sent again when the domain is
- * back.
+ * A target goes on when the driver domain ends: what was in flight is sent again when
+ * the domain is back, and the pages that its devices may still write to are not used
+ * before these were stopped.
  *
  * Locking: the target's lock (blk/target.h) guards the ring and the slots. All that
  * has to do with XenStore and the states is done by the step, the function of a
  * watch, of which one call runs at a time; the fields that it alone uses have no
  * lock. The table of targets, and which domain each is attached to, change under
  * blk_config_lock.
- * Invariants: the ring is touched only while `up`, under the lock. A slot that was
- * sent ends only when none of its pages is mapped, or the domain is gone.
+ * Invariants: the ring is touched only while `up`, under the lock. The pages of a slot
+ * that was sent are its own until it was answered or the domain is gone, also when its
+ * request ended before; then it has none (an orphan), and an orphan's write keeps
+ * later ones to the same sectors from being sent.
  */
 #ifndef BLK_DD_H
 #define BLK_DD_H
@@ -28,8 +32,12 @@
 #define DD_TARGETS	64U
 #define DD_RING_PAGES	2U		/* of ours; the back end may take one only */
 #define DD_SLOTS	(BLKIF_RING_MIN * DD_RING_PAGES)
-#define DD_SLOT_REFS	(BLK_PIECES_MAX + 1)	/* the last one: its indirect page */
-#define DD_REFS		(DD_RING_PAGES + DD_SLOTS * DD_SLOT_REFS)
+#define DD_POOL		512U		/* pages for data, made when they are needed */
+#define DD_POOL_MIN	BLK_PIECES_MAX	/* .. and at once: one request goes always */
+/* References: the ring, pages with lists of segments, the pool. */
+#define DD_LIST_REF	DD_RING_PAGES
+#define DD_POOL_REF	(DD_LIST_REF + DD_SLOTS)
+#define DD_REFS		(DD_POOL_REF + DD_POOL)
 #define DD_DISK_MAX	64U		/* of a disk's name, with the NUL */
 #define DD_TICK_NS	1000000000ULL	/* between looks at what waits */
 #define DD_HANG_NS	60000000000ULL	/* no answer for so long: the domain hangs */
@@ -52,6 +60,9 @@ enum dd_counter {
 	DD_EVENTS,		/* to the back end */
 	DD_EVENTS_SAVED,
 	DD_BREACHES,		/* it broke the ring's rules */
+	DD_ORPHANS,		/* requests that ended before they were answered */
+	DD_OVERLAPS,		/* times that a write waited for an orphan */
+	DD_STARVED,		/* times that the pool was empty */
 	DD_OUTAGES,
 	DD_OUTAGE_MS,
 	DD_COUNTERS,
@@ -59,11 +70,13 @@ enum dd_counter {
 
 struct dd_slot {
 	struct list node;		/* free, queued or sent */
-	struct blk_request *r;		/* NULL: free */
+	struct blk_request *r;		/* NULL: free, or an orphan if it is sent */
 	uint16_t gen;			/* in the id, so that old answers are noticed */
 	bool sent;
-	bool over;			/* its request ends with `status` whatever comes */
-	int status;
+	bool writes;			/* sent: changes these sectors */
+	uint64_t sector, sectors;
+	unsigned int pages;
+	uint16_t page[BLK_PIECES_MAX];	/* of the pool, by number */
 };
 
 struct dd_target {
@@ -82,6 +95,7 @@ struct dd_target {
 	unsigned int order;		/* of the ring */
 	uint64_t tried;			/* when it was attached last */
 	bool missed;			/* it was told that there is no such disk */
+	uint64_t closed_since;
 
 	struct xs_watch *disk_watch;
 	struct xs_watch *state_watch;	/* its function is the step */
@@ -106,8 +120,13 @@ struct dd_target {
 	struct list queued;
 	struct list sent;		/* in the order of sending */
 	unsigned int in_flight;		/* sent */
+	unsigned int orphans;		/* of these */
 	uint64_t counts[DD_COUNTERS];
-	void *indirect[DD_SLOTS];
+	void *list[DD_SLOTS];
+	void *pool[DD_POOL];
+	unsigned int pool_count;	/* made */
+	unsigned int pool_free;		/* on the stack .. */
+	uint16_t pool_stack[DD_POOL];	/* .. of free ones: the last used is the next */
 	struct dd_slot slot[DD_SLOTS];
 };
 
@@ -118,22 +137,21 @@ MUST_CHECK int dd_init(void);
 void dd_poke(struct dd_target *t);
 
 /* dd_io.c: requests and the ring. */
-void dd_io_init(struct dd_target *t);
+MUST_CHECK int dd_io_init(struct dd_target *t);	/* -ENOMEM */
+void dd_io_fini(struct dd_target *t);
 int dd_submit(struct blk_target *b, struct blk_request *r);
 void dd_cancel(struct blk_target *b, struct blk_request *r, int status);
 bool dd_pump(struct blk_target *b);
 /* The back end raised its event. */
 void dd_event(void *target);
-/* The ring is as new; give it and the pages of lists to the domain. */
+/* The ring is as new; give it and all pages to the domain. */
 void dd_io_reset(struct dd_target *t);
 /* It has 2^order pages, and all that waits is sent on it. */
 void dd_io_up(struct dd_target *t, unsigned int order);
 /* No request is sent and no answer is taken any more. */
 void dd_io_down(struct dd_target *t);
-/* The domain reaches no page any more: what was sent ends, or is to be sent again. */
+/* The domain reaches no page any more: what was sent is to be sent again. */
 void dd_io_unsend(struct dd_target *t);
-/* .. if that is so, while the domain lives. */
-MUST_CHECK bool dd_io_end_grants(struct dd_target *t);
 /* The domain broke a rule: it ends. Any lock may be held; `why` is constant. */
 void dd_breach(struct dd_target *t, const char *why);
 void dd_tick(struct timer *timer);

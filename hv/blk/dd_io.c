@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Driver domains' disks: requests, their slots, and the ring.
+ * Driver domains' disks: requests, their slots, the pool of pages, and the ring.
  *
- * Each slot has references of its own, so a request takes no more than to put its
- * pages there: one lock for all. Answers are read once and checked; a back end that
- * breaks the rules loses its domain.
+ * A request's data lies together in pages of the pool, whatever pieces it has. Answers
+ * are read once and checked; a back end that breaks the rules loses its domain.
  *
  * Locking: all under the target's lock.
  */
@@ -16,6 +15,7 @@
 #include "kern/log.h"
 #include "lib/bits.h"
 #include "lib/string.h"
+#include "mem/frame.h"
 #include "xen/evtchn.h"
 
 static struct dd_target *dd_of(struct blk_target *b)
@@ -23,49 +23,9 @@ static struct dd_target *dd_of(struct blk_target *b)
 	return container_of(b, struct dd_target, base);
 }
 
-void dd_io_init(struct dd_target *t)
-{
-	list_init(&t->free);
-	list_init(&t->queued);
-	list_init(&t->sent);
-	for (unsigned int i = 0; i < DD_SLOTS; i++) {
-		list_push_back(&t->free, &t->slot[i].node);
-	}
-}
-
 static unsigned int slot_index(const struct dd_target *t, const struct dd_slot *s)
 {
 	return (unsigned int)(s - t->slot);
-}
-
-/* The first of a slot's references. */
-static unsigned int slot_refs(const struct dd_target *t, const struct dd_slot *s)
-{
-	return DD_RING_PAGES + slot_index(t, s) * DD_SLOT_REFS;
-}
-
-static void slot_finish(struct dd_target *t, struct dd_slot *s, int status)
-{
-	struct blk_request *r = s->r;
-
-	list_remove(&s->node);
-	t->in_flight -= s->sent;
-	s->sent = false;
-	s->r = NULL;
-	s->gen++;
-	list_push_front(&t->free, &s->node);
-	blk_target_finish(&t->base, r, s->over ? s->status : status);
-}
-
-/* It ends now, or when nothing works with its pages any more. */
-static void slot_end(struct dd_target *t, struct dd_slot *s, int status)
-{
-	if (!s->sent) {
-		slot_finish(t, s, status);
-	} else if (!s->over) {
-		s->over = true;
-		s->status = status;
-	}
 }
 
 static void tick_arm(struct dd_target *t)
@@ -74,6 +34,184 @@ static void tick_arm(struct dd_target *t)
 		t->ticking = true;
 		timer_set(&t->tick, arch_now() + DD_TICK_NS);
 	}
+}
+
+/* --- pages ------------------------------------------------------------------------ */
+
+/* Linux maps what it keeps for writing, whatever it is for. */
+static void give(struct dd_target *t, unsigned int ref, void *page)
+{
+	hv_grants_give(t->grants, ref, page, true);
+}
+
+static bool pool_grow(struct dd_target *t)
+{
+	void *page;
+
+	if (t->pool_count == DD_POOL) {
+		return false;
+	}
+	page = frame_alloc(0, FRAME_ZERO);
+	if (page == NULL) {
+		return false;
+	}
+	t->pool[t->pool_count] = page;
+	t->pool_stack[t->pool_free++] = (uint16_t)t->pool_count;
+	if (t->grants != NULL) {
+		give(t, DD_POOL_REF + t->pool_count, page);
+	}
+	t->pool_count++;
+	return true;
+}
+
+/* Pages for the data of `s`; false if there are not enough now. */
+static bool pool_take(struct dd_target *t, struct dd_slot *s, unsigned int pages)
+{
+	while (t->pool_free < pages) {
+		if (!pool_grow(t)) {
+			t->counts[DD_STARVED]++;
+			return false;
+		}
+	}
+	for (unsigned int i = 0; i < pages; i++) {
+		s->page[i] = t->pool_stack[--t->pool_free];
+	}
+	s->pages = pages;
+	return true;
+}
+
+static void pool_return(struct dd_target *t, struct dd_slot *s)
+{
+	while (s->pages > 0) {
+		t->pool_stack[t->pool_free++] = s->page[--s->pages];
+	}
+}
+
+static bool pages_make(void **page, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		page[i] = frame_alloc(0, FRAME_ZERO);
+		if (page[i] == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int dd_io_init(struct dd_target *t)
+{
+	list_init(&t->free);
+	list_init(&t->queued);
+	list_init(&t->sent);
+	for (unsigned int i = 0; i < DD_SLOTS; i++) {
+		list_push_back(&t->free, &t->slot[i].node);
+	}
+	if (!pages_make(t->ring, DD_RING_PAGES) || !pages_make(t->list, DD_SLOTS)) {
+		goto fail;
+	}
+	while (t->pool_count < DD_POOL_MIN) {
+		if (!pool_grow(t)) {
+			goto fail;
+		}
+	}
+	return 0;
+
+fail:
+	dd_io_fini(t);
+	return -ENOMEM;
+}
+
+static void page_free(void *page)
+{
+	if (page != NULL) {
+		frame_free(page, 0);
+	}
+}
+
+void dd_io_fini(struct dd_target *t)
+{
+	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
+		page_free(t->ring[i]);
+	}
+	for (unsigned int i = 0; i < DD_SLOTS; i++) {
+		page_free(t->list[i]);
+	}
+	for (unsigned int i = 0; i < t->pool_count; i++) {
+		page_free(t->pool[i]);
+	}
+}
+
+/* Copy a request's data from its pieces to the slot's pages, or back. */
+static void copy(const struct dd_target *t, const struct dd_slot *s, bool back)
+{
+	unsigned int n = 0, at = 0;
+
+	for (unsigned int i = 0; i < s->r->piece_count; i++) {
+		const struct grant_piece *p = &s->r->piece[i];
+		uint8_t *data = (uint8_t *)p->page + p->offset;
+
+		for (unsigned int left = p->len; left > 0;) {
+			unsigned int len = MIN(left, (unsigned int)PAGE_SIZE - at);
+			uint8_t *page = (uint8_t *)t->pool[s->page[n]] + at;
+
+			memcpy(back ? data : page, back ? page : data, len);
+			data += len;
+			left -= len;
+			at += len;
+			if (at == PAGE_SIZE) {
+				at = 0;
+				n++;
+			}
+		}
+	}
+}
+
+/* --- slots ------------------------------------------------------------------------- */
+
+/* What it was sent for is done, or never will be. */
+static void slot_free(struct dd_target *t, struct dd_slot *s)
+{
+	list_remove(&s->node);
+	t->in_flight -= s->sent;
+	t->orphans -= s->sent && s->r == NULL;
+	s->sent = false;
+	s->r = NULL;
+	s->gen++;
+	pool_return(t, s);
+	list_push_front(&t->free, &s->node);
+}
+
+/* Its request ends now; what the back end does with it, it may still do. */
+static void slot_end(struct dd_target *t, struct dd_slot *s, int status)
+{
+	struct blk_request *r = s->r;
+
+	if (s->sent) {
+		s->r = NULL;
+		t->orphans++;
+		t->counts[DD_ORPHANS]++;
+	} else {
+		slot_free(t, s);
+	}
+	blk_target_finish(&t->base, r, status);
+}
+
+/* Whether an orphan may still write where `r` writes. */
+static bool is_locked(struct dd_target *t, const struct blk_request *r)
+{
+	const struct dd_slot *s;
+
+	if (t->orphans == 0 || (r->op != BLK_WRITE && r->op != BLK_DISCARD)) {
+		return false;
+	}
+	list_for_each(s, &t->sent, node) {
+		if (s->r == NULL && s->writes && s->sector < r->sector + r->sectors &&
+		    r->sector < s->sector + s->sectors) {
+			t->counts[DD_OVERLAPS]++;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* --- requests --------------------------------------------------------------------- */
@@ -89,7 +227,6 @@ int dd_submit(struct blk_target *b, struct blk_request *r)
 	}
 	s = list_entry(item, struct dd_slot, node);
 	s->r = r;
-	s->over = false;
 	r->at.piece = slot_index(t, s);
 	list_push_back(&t->queued, &s->node);
 	return 0;
@@ -122,52 +259,44 @@ static struct blkif_indices *indices(const struct dd_target *t)
 	return t->ring[0];
 }
 
-static uint64_t segment(const struct grant_piece *p, uint32_t ref)
+/* Segment `i` of `bytes` that lie in the slot's pages. */
+static uint64_t segment(const struct dd_target *t, const struct dd_slot *s, unsigned int i,
+			uint64_t bytes)
 {
-	unsigned int first = p->offset >> BLK_SECTOR_SHIFT;
-	unsigned int last = ((unsigned int)p->offset + p->len - 1) >> BLK_SECTOR_SHIFT;
+	uint64_t len = MIN(bytes - ((uint64_t)i << PAGE_SHIFT), (uint64_t)PAGE_SIZE);
+	uint64_t last = (len >> BLK_SECTOR_SHIFT) - 1;
 
-	return ref | (uint64_t)first << 32 | (uint64_t)last << 40;
+	return hv_grants_ref(t->grants, DD_POOL_REF + s->page[i]) | last << 40;
 }
 
-/* A read or write: its segments in the entry, or in the slot's page if they are many. */
+/* A read or write: its segments in the entry, or in the slot's list if they are many. */
 static void put_data(struct dd_target *t, const struct dd_slot *s)
 {
 	const struct blk_request *r = s->r;
 	unsigned int op = r->op == BLK_READ ? BLKIF_OP_READ : BLKIF_OP_WRITE;
-	unsigned int first = slot_refs(t, s);
-	uint64_t *list = t->indirect[slot_index(t, s)];
-	uint32_t ref = hv_grants_ref(t->grants, first);
+	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
+	uint64_t *list = t->list[slot_index(t, s)];
 
-	hv_grants_give(t->grants, first, r->piece, r->piece_count, r->op == BLK_READ);
 	put(t, 2, r->sector);
-	if (r->piece_count <= BLKIF_SEGMENTS) {
-		put(t, 0, op | (uint64_t)r->piece_count << 8);
-		for (unsigned int i = 0; i < r->piece_count; i++) {
-			put(t, BLKIF_SEG_AT + i, segment(&r->piece[i], ref + i));
+	if (s->pages <= BLKIF_SEGMENTS) {
+		put(t, 0, op | (uint64_t)s->pages << 8);
+		for (unsigned int i = 0; i < s->pages; i++) {
+			put(t, BLKIF_SEG_AT + i, segment(t, s, i, bytes));
 		}
 		return;
 	}
 	t->counts[DD_INDIRECT]++;
-	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)r->piece_count << 16);
-	put(t, 3, (uint64_t)(ref + BLK_PIECES_MAX) << 32);
-	for (unsigned int i = 0; i < r->piece_count; i++) {
-		WRITE_ONCE(list[i], segment(&r->piece[i], ref + i));
+	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)s->pages << 16);
+	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_LIST_REF + slot_index(t, s)) << 32);
+	for (unsigned int i = 0; i < s->pages; i++) {
+		WRITE_ONCE(list[i], segment(t, s, i, bytes));
 	}
 }
 
-static void send(struct dd_target *t, struct dd_slot *s)
+static void put_request(struct dd_target *t, const struct dd_slot *s)
 {
 	const struct blk_request *r = s->r;
 
-	if (t->in_flight == 0) {
-		t->heard = arch_now();
-	}
-	list_remove(&s->node);
-	list_push_back(&t->sent, &s->node);
-	s->sent = true;
-	t->in_flight++;
-	t->counts[DD_SENT]++;
 	put(t, 1, slot_index(t, s) | (uint64_t)s->gen << 16);
 	switch (r->op) {
 	case BLK_FLUSH:
@@ -183,7 +312,36 @@ static void send(struct dd_target *t, struct dd_slot *s)
 		put_data(t, s);
 		break;
 	}
+}
+
+/* Send the request of a slot; false if it must wait. */
+static bool send(struct dd_target *t, struct dd_slot *s)
+{
+	const struct blk_request *r = s->r;
+	bool has_data = r->op == BLK_READ || r->op == BLK_WRITE;
+	uint64_t bytes = has_data ? r->sectors << BLK_SECTOR_SHIFT : 0;
+
+	if (is_locked(t, r) ||
+	    !pool_take(t, s, (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT))) {
+		return false;
+	}
+	if (r->op == BLK_WRITE) {
+		copy(t, s, false);
+	}
+	if (t->in_flight == 0) {
+		t->heard = arch_now();
+	}
+	list_remove(&s->node);
+	list_push_back(&t->sent, &s->node);
+	s->sent = true;
+	s->writes = r->op == BLK_WRITE || r->op == BLK_DISCARD;
+	s->sector = r->sector;
+	s->sectors = r->sectors;
+	t->in_flight++;
+	t->counts[DD_SENT]++;
+	put_request(t, s);
 	t->prod++;
+	return true;
 }
 
 /* Publish what was sent, and tell the back end if it asked (io/ring.h). */
@@ -212,8 +370,8 @@ bool dd_pump(struct blk_target *b)
 {
 	struct dd_target *t = dd_of(b);
 
-	while (t->up && !list_empty(&t->queued) && t->in_flight <= t->mask) {
-		send(t, list_entry(t->queued.next, struct dd_slot, node));
+	while (t->up && !list_empty(&t->queued) && t->in_flight <= t->mask &&
+	       send(t, list_entry(t->queued.next, struct dd_slot, node))) {
 	}
 	if (t->up) {
 		publish(t);
@@ -240,21 +398,29 @@ static int status_of(int16_t status)
 	return status == BLKIF_OKAY ? 0 : status == BLKIF_UNSUPPORTED ? -ENOSYS : -EIO;
 }
 
-/* NULL, or what is wrong with the answer. */
-static const char *answer_take(struct dd_target *t, uint64_t id, int16_t status)
+/* False: there is no such request. */
+static bool answer_take(struct dd_target *t, uint64_t id, int16_t status)
 {
 	struct dd_slot *s = &t->slot[id & (DD_SLOTS - 1)];
+	struct blk_request *r = s->r;
 
 	if (!s->sent || id != (slot_index(t, s) | (uint64_t)s->gen << 16)) {
-		return "answers a disk request that there is not";
-	}
-	if (!hv_grants_end(t->grants, slot_refs(t, s), s->r->piece_count)) {
-		return "answers a disk request and keeps its pages mapped";
+		return false;
 	}
 	t->counts[DD_ANSWERS]++;
 	t->counts[DD_ERRORS] += status != BLKIF_OKAY;
-	slot_finish(t, s, status_of(status));
-	return NULL;
+	if (r != NULL && r->op == BLK_READ && status == BLKIF_OKAY) {
+		copy(t, s, true);
+	}
+	slot_free(t, s);
+	if (r != NULL) {
+		blk_target_finish(&t->base, r, status_of(status));
+	} else {
+		/* A write may have waited for it, or the end of the target. */
+		blk_target_ready(&t->base);
+		dd_poke(t);
+	}
+	return true;
 }
 
 /* Bounded: each request that was sent has one answer. */
@@ -272,10 +438,9 @@ static const char *answers_take(struct dd_target *t)
 		for (; t->cons != prod; t->cons++) {
 			uint64_t id = READ_ONCE(*ring_word(t, t->cons, 0));
 			uint64_t w1 = READ_ONCE(*ring_word(t, t->cons, 1));
-			const char *why = answer_take(t, id, (int16_t)(w1 >> 16));
 
-			if (why != NULL) {
-				return why;
+			if (!answer_take(t, id, (int16_t)(w1 >> 16))) {
+				return "answers a disk request that there is not";
 			}
 		}
 		/* Before it stops: ask for an event, look once more. */
@@ -307,19 +472,17 @@ void dd_event(void *target)
 
 void dd_io_reset(struct dd_target *t)
 {
-	struct grant_piece page = { .len = 0 };
-
 	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
 		memset(t->ring[i], 0, PAGE_SIZE);
-		page.page = t->ring[i];
-		hv_grants_give(t->grants, i, &page, 1, true);
+		give(t, i, t->ring[i]);
 	}
 	atomic_store_explicit(&indices(t)->req_event, 1, memory_order_relaxed);
 	atomic_store_explicit(&indices(t)->rsp_event, 1, memory_order_relaxed);
 	for (unsigned int i = 0; i < DD_SLOTS; i++) {
-		page.page = t->indirect[i];
-		hv_grants_give(t->grants, slot_refs(t, &t->slot[i]) + BLK_PIECES_MAX, &page, 1,
-			       false);
+		give(t, DD_LIST_REF + i, t->list[i]);
+	}
+	for (unsigned int i = 0; i < t->pool_count; i++) {
+		give(t, DD_POOL_REF + i, t->pool[i]);
 	}
 	t->prod = 0;
 	t->told = 0;
@@ -339,32 +502,21 @@ void dd_io_down(struct dd_target *t)
 	tick_arm(t);
 }
 
-bool dd_io_end_grants(struct dd_target *t)
-{
-	const struct dd_slot *s;
-
-	list_for_each(s, &t->sent, node) {
-		if (!hv_grants_end(t->grants, slot_refs(t, s), s->r->piece_count)) {
-			return false;
-		}
-	}
-	return hv_grants_close(t->grants);
-}
-
 void dd_io_unsend(struct dd_target *t)
 {
 	while (!list_empty(&t->sent)) {
 		/* The latest first, so that they are sent in their old order. */
 		struct dd_slot *s = list_entry(t->sent.prev, struct dd_slot, node);
 
-		if (s->over) {
-			slot_finish(t, s, s->status);
+		if (s->r == NULL) {
+			slot_free(t, s);
 			continue;
 		}
 		t->counts[DD_RESENT]++;
 		t->in_flight--;
 		s->sent = false;
 		s->gen++;
+		pool_return(t, s);
 		list_remove(&s->node);
 		list_push_front(&t->queued, &s->node);
 	}
@@ -380,9 +532,9 @@ static bool expire(struct dd_target *t, struct list *list)
 	bool left = false;
 
 	list_for_each_safe(s, next, list, node) {
-		uint64_t limit = s->r->volume->config.outage_ns;
+		uint64_t limit = s->r != NULL ? s->r->volume->config.outage_ns : 0;
 
-		if (limit == 0 || s->over) {
+		if (limit == 0) {
 			continue;
 		}
 		if (now - s->r->start < limit) {

@@ -161,7 +161,7 @@ static int make_locked(const struct dd_target *t, const struct dd_device *dev, s
 	const struct xenbus_key front_keys[] = {
 		{ "backend", back }, { "backend-id", domid }, { "virtual-device", devid },
 		{ "device-type", "disk" }, { "protocol", "arm-abi" },
-		{ "feature-persistent", "0" }, { "state", "1" }, { NULL, NULL },
+		{ "feature-persistent", "1" }, { "state", "1" }, { NULL, NULL },
 	};
 	const struct xenbus_key back_keys[] = {
 		{ "frontend", front }, { "frontend-id", "0" }, { "online", "1" },

@@ -351,13 +351,27 @@ bool vmdesc_check_vbds(const struct vm_config *vm, const struct vm_storage_confi
 	return vmdesc_check_vbd_pair(vm, vm, diag);
 }
 
+/* A disk of its own, as opposed to a volume with a name that somebody chose. */
+static bool is_disk_name(const char *name)
+{
+	static const char *const kinds[] = { "sd", "vd", "nvme", "mmcblk" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Linux's names: "sda2" is a part of "sda", "nvme0n1p2" of "nvme0n1". */
 static bool is_part_of(const char *part, const char *disk)
 {
 	size_t len = strlen(disk);
 	uint64_t number;
 
-	if (!target_is_dd(disk) || strncmp(part, disk, len) != 0) {
+	if (!target_is_dd(disk) || !is_disk_name(strchr(disk, '/') + 1) ||
+	    strncmp(part, disk, len) != 0) {
 		return false;
 	}
 	part += len;

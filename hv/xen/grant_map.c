@@ -109,9 +109,9 @@ int hv_grants_open(struct domain *d, unsigned int n, void (*gone)(void *ctx), vo
 	return 0;
 }
 
-static bool is_mapped(const struct hv_grants *g, unsigned int first, unsigned int n)
+static bool is_mapped(const struct hv_grants *g)
 {
-	for (unsigned int i = first; i < first + n; i++) {
+	for (unsigned int i = 0; i < g->count; i++) {
 		if (g->grant[i].maps != 0) {
 			return true;
 		}
@@ -125,7 +125,7 @@ bool hv_grants_close(struct hv_grants *g)
 	bool mapped;
 
 	spin_lock(&t->lock);
-	mapped = is_mapped(g, 0, g->count);
+	mapped = is_mapped(g);
 	if (!mapped) {
 		t->maps->range[g->index] = NULL;
 	}
@@ -141,28 +141,12 @@ uint32_t hv_grants_ref(const struct hv_grants *g, unsigned int i)
 	return g->index * HV_GRANTS_MAX + i;
 }
 
-void hv_grants_give(struct hv_grants *g, unsigned int first, const struct grant_piece *piece,
-		    unsigned int n, bool write)
+void hv_grants_give(struct hv_grants *g, unsigned int i, void *page, bool write)
 {
 	spin_lock(&g->table->lock);
-	for (unsigned int i = 0; i < n; i++) {
-		g->grant[first + i].page = piece[i].page;
-		g->grant[first + i].write = write;
-	}
+	g->grant[i].page = page;
+	g->grant[i].write = write;
 	spin_unlock(&g->table->lock);
-}
-
-bool hv_grants_end(struct hv_grants *g, unsigned int first, unsigned int n)
-{
-	bool mapped;
-
-	spin_lock(&g->table->lock);
-	mapped = is_mapped(g, first, n);
-	for (unsigned int i = first; !mapped && i < first + n; i++) {
-		g->grant[i].page = NULL;
-	}
-	spin_unlock(&g->table->lock);
-	return !mapped;
 }
 
 /* --- handles -------------------------------------------------------------------- */

@@ -4,15 +4,13 @@
  * (xen/grant_table.h: map_grant_ref, unmap_grant_ref).
  *
  * A front end of the hypervisor opens a range of references for one domain and
- * gives pages by them: its own, or those of a guest whose request it passes on.
- * The domain maps them at frames that it gave back before; from then on its
- * devices may work with the page, until it unmaps it or until the domain has ended,
- * its devices were stopped, and `gone` was called.
+ * gives pages by them. The domain maps them at frames that it gave back before; from
+ * then on its devices may work with the page, until it unmaps it or until the domain
+ * has ended, its devices were stopped, and `gone` was called.
  *
  * Locking: LOCK_GRANT of the mapping domain (struct grant_table), inside.
  * Invariants: a page is reachable for the domain only while its grant's `maps`
- * isn't 0, and a grant isn't ended or given anew before. Each handle in use stands
- * for one map.
+ * isn't 0, and a range isn't closed before. Each handle in use stands for one map.
  */
 #ifndef XEN_GRANT_MAP_H
 #define XEN_GRANT_MAP_H
@@ -48,15 +46,8 @@ MUST_CHECK bool hv_grants_close(struct hv_grants *g);
 /* The reference by which the domain knows grant `i` of the range. */
 uint32_t hv_grants_ref(const struct hv_grants *g, unsigned int i);
 
-/*
- * Grant the pages of `n` pieces by the references from `first` on, none of which
- * is given; for writing if `write`.
- */
-void hv_grants_give(struct hv_grants *g, unsigned int first, const struct grant_piece *piece,
-		    unsigned int n, bool write);
-
-/* End them all. False: some page is still mapped, and nothing was done. */
-MUST_CHECK bool hv_grants_end(struct hv_grants *g, unsigned int first, unsigned int n);
+/* Grant `page` by reference `i` of the range, once and for all; for writing if `write`. */
+void hv_grants_give(struct hv_grants *g, unsigned int i, void *page, bool write);
 
 /* The operations of hypercall 20. */
 long grant_map(struct vcpu *v, uint64_t arg, uint64_t count);

@@ -17,7 +17,7 @@
 #define RAM	(HOST_GUEST_GFN + 50)
 
 static unsigned int gone_count;
-static struct grant_piece piece[HOLES];
+static void *page[HOLES];
 
 static void gone(void *ctx)
 {
@@ -36,8 +36,8 @@ static struct domain *driver_make(struct hv_grants **g)
 	assert_int_equal(hv_grants_open(d, 100, gone, NULL, g), 0);
 	gone_count = 0;
 	for (unsigned int i = 0; i < HOLES; i++) {
-		piece[i].page = frame_alloc(0, FRAME_ZERO);
-		memset(piece[i].page, (int)i + 1, 64);
+		page[i] = frame_alloc(0, FRAME_ZERO);
+		memset(page[i], (int)i + 1, 64);
 	}
 	return d;
 }
@@ -45,7 +45,7 @@ static struct domain *driver_make(struct hv_grants **g)
 static void pages_drop(void)
 {
 	for (unsigned int i = 0; i < HOLES; i++) {
-		frame_free(piece[i].page, 0);
+		frame_free(page[i], 0);
 	}
 }
 
@@ -98,20 +98,18 @@ static void test_map(void **state)
 	struct gnttab_map_grant_ref op;
 	uint8_t byte = 0;
 
-	hv_grants_give(g, 7, piece, 2, true);
+	hv_grants_give(g, 7, page[0], true);
 	op = map_op(HOLE, hv_grants_ref(g, 7), 0);
 	assert_int_equal(map_one(d, &op), GNTST_OKAY);
-	assert_true(op.dev_bus_addr == va_to_hpa(piece[0].page).v);
+	assert_true(op.dev_bus_addr == va_to_hpa(page[0]).v);
 	host_read(d, HOLE << PAGE_SHIFT, &byte, 1);
 	assert_int_equal(byte, 1);
 	byte = 0x55;
 	host_write(d, HOLE << PAGE_SHIFT, &byte, 1);
-	assert_int_equal(*(uint8_t *)piece[0].page, 0x55);
-	assert_false(hv_grants_end(g, 7, 2));
+	assert_int_equal(*(uint8_t *)page[0], 0x55);
 	assert_false(hv_grants_close(g));
 	assert_int_equal(unmap(d, HOLE, op.handle), GNTST_OKAY);
 	assert_true(is_hole(d, HOLE));
-	assert_true(hv_grants_end(g, 7, 2));
 	assert_true(hv_grants_close(g));
 	/* The frame is its own again when it takes it back. */
 	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_POPULATE_PHYSMAP, HOLE, 1, 0), 1);
@@ -129,7 +127,7 @@ static void test_refused_maps(void **state)
 	static const uint32_t bad_refs[] = { 1, 99, 100, 4095, 4096, 65535, 65536, UINT32_MAX };
 	static const uint32_t bad_flags[] = { 0, 1, 3, 8 | 2, 16 | 2, 0x80000002 };
 
-	hv_grants_give(g, 0, piece, 1, false);
+	hv_grants_give(g, 0, page[0], false);
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad_refs); i++) {
 		assert_int_equal(map(d, HOLE, ref + bad_refs[i], 0, &handle), GNTST_BAD_GNTREF);
 	}
@@ -150,18 +148,14 @@ static void test_refused_maps(void **state)
 	assert_int_equal(map(d, XG_GRANT_GFN, ref, GNTMAP_READONLY, &handle),
 			 GNTST_BAD_VIRT_ADDR);
 	assert_int_equal(map(d, 1ULL << 40, ref, GNTMAP_READONLY, &handle), GNTST_BAD_VIRT_ADDR);
-	assert_true(hv_grants_end(g, 0, 1));
-	hv_grants_give(g, 0, piece, 1, false);
 	/* Twice is fine, at the same place it isn't. */
 	assert_int_equal(map(d, HOLE, ref, GNTMAP_READONLY, &handle), GNTST_OKAY);
 	assert_int_equal(map(d, HOLE, ref, GNTMAP_READONLY, &other), GNTST_BAD_VIRT_ADDR);
 	assert_int_equal(map(d, HOLE + 1, ref, GNTMAP_READONLY, &other), GNTST_OKAY);
 	assert_int_not_equal(handle, other);
 	assert_int_equal(unmap(d, HOLE, handle), GNTST_OKAY);
-	assert_false(hv_grants_end(g, 0, 1));
+	assert_false(hv_grants_close(g));
 	assert_int_equal(unmap(d, HOLE + 1, other), GNTST_OKAY);
-	assert_true(hv_grants_end(g, 0, 1));
-	assert_int_equal(map(d, HOLE, ref, GNTMAP_READONLY, &handle), GNTST_BAD_GNTREF);
 	assert_true(hv_grants_close(g));
 	assert_int_equal(map(d, HOLE, ref, GNTMAP_READONLY, &handle), GNTST_BAD_GNTREF);
 	assert_true(d->stats.misuse > 0);
@@ -176,7 +170,8 @@ static void test_refused_unmaps(void **state)
 	struct gnttab_unmap_grant_ref twice[2];
 	uint32_t handle, other;
 
-	hv_grants_give(g, 0, piece, 2, true);
+	hv_grants_give(g, 0, page[0], true);
+	hv_grants_give(g, 1, page[1], true);
 	assert_int_equal(map(d, HOLE, hv_grants_ref(g, 0), 0, &handle), GNTST_OKAY);
 	assert_int_equal(map(d, HOLE + 1, hv_grants_ref(g, 1), 0, &other), GNTST_OKAY);
 	assert_int_equal(unmap(d, HOLE, handle + 100), GNTST_BAD_HANDLE);
@@ -194,7 +189,6 @@ static void test_refused_unmaps(void **state)
 	assert_int_equal(twice[0].status, GNTST_OKAY);
 	assert_int_equal(twice[1].status, GNTST_BAD_HANDLE);
 	assert_int_equal(unmap(d, HOLE, handle), GNTST_BAD_HANDLE);
-	assert_true(hv_grants_end(g, 0, 1));
 	assert_int_equal(unmap(d, HOLE + 1, other), GNTST_OKAY);
 	assert_true(hv_grants_close(g));
 	pages_drop();
@@ -208,19 +202,19 @@ static void test_mapped_page_stays(void **state)
 	struct domain *d = driver_make(&g);
 	struct vcpu *v = d->vcpus[0];
 	uint32_t handle;
-	void *page;
+	void *found;
 
-	hv_grants_give(g, 0, piece, 1, true);
+	hv_grants_give(g, 0, page[0], true);
 	assert_int_equal(map(d, HOLE, hv_grants_ref(g, 0), 0, &handle), GNTST_OKAY);
 	assert_int_equal(xg_reserve(v, XENMEM_POPULATE_PHYSMAP, HOLE, 1, 0), 0);
 	assert_int_equal(xg_reserve(v, XENMEM_DECREASE_RESERVATION, HOLE, 1, 0), 0);
 	assert_int_equal(xg_physmap(v, XENMAPSPACE_GRANT_TABLE, 1, HOLE), -EBUSY);
-	assert_int_equal(page_pin(d, GFN(HOLE), &page), -EFAULT);
-	assert_int_equal(page_pin_va(v, HOLE << PAGE_SHIFT, &page), -EFAULT);
+	assert_int_equal(page_pin(d, GFN(HOLE), &found), -EFAULT);
+	assert_int_equal(page_pin_va(v, HOLE << PAGE_SHIFT, &found), -EFAULT);
 	/* It can't be granted on. */
 	xg_grant(d, 8, HOLE, GTF_PERMIT_ACCESS);
-	assert_int_equal(grant_frame(d, 8, false, &page), -EFAULT);
-	assert_ptr_equal(host_page(d, HOLE), piece[0].page);
+	assert_int_equal(grant_frame(d, 8, false, &found), -EFAULT);
+	assert_ptr_equal(host_page(d, HOLE), page[0]);
 	assert_int_equal(unmap(d, HOLE, handle), GNTST_OKAY);
 	assert_true(hv_grants_close(g));
 	pages_drop();
@@ -236,7 +230,9 @@ static void test_batches(void **state)
 	struct gnttab_unmap_grant_ref un[40];
 	unsigned int flushes;
 
-	hv_grants_give(g, 0, piece, HOLES, true);
+	for (unsigned int i = 0; i < HOLES; i++) {
+		hv_grants_give(g, i, page[i], true);
+	}
 	for (unsigned int i = 0; i < 40; i++) {
 		op[i] = map_op(HOLE + i % HOLES, hv_grants_ref(g, i == 5 ? 90 : i % HOLES), 0);
 	}
@@ -252,7 +248,7 @@ static void test_batches(void **state)
 			.host_addr = op[i].host_addr, .handle = op[i].handle,
 		};
 		if (op[i].status == GNTST_OKAY) {
-			assert_ptr_equal(host_page(d, HOLE + i % HOLES), piece[i % HOLES].page);
+			assert_ptr_equal(host_page(d, HOLE + i % HOLES), page[i % HOLES]);
 		} else {
 			un[i].handle = UINT32_MAX;
 		}
@@ -306,7 +302,7 @@ static void test_end_with_maps(void **state)
 
 	assert_int_equal(hv_grants_open(d, 1, gone, NULL, &h), 0);
 	assert_int_not_equal(hv_grants_ref(g, 0), hv_grants_ref(h, 0));
-	hv_grants_give(g, 0, piece, 1, true);
+	hv_grants_give(g, 0, page[0], true);
 	assert_int_equal(map(d, HOLE, hv_grants_ref(g, 0), 0, &handle), GNTST_OKAY);
 	host_domain_destroy(d);
 	assert_int_equal(gone_count, 2);
