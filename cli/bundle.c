@@ -161,6 +161,9 @@ static void print_vm(const struct vm_config *vm)
 	if (vm->direct_map) {
 		printf("    %-9s direct-mapped\n", "memory");
 	}
+	if (vm->driver_domain) {
+		printf("    %-9s a driver domain\n", "disks");
+	}
 	for (unsigned int i = 0; i < vm->assign_count; i++) {
 		printf("    %-9s %s\n", "device", vm->assign[i]);
 	}

@@ -230,6 +230,9 @@ static void write_props(struct tree *t, const struct vm_spec *spec)
 	if (vm->direct_map) {
 		bytes(t, "direct-map", NULL, 0);
 	}
+	if (vm->driver_domain) {
+		bytes(t, "mv,driver-domain", NULL, 0);
+	}
 	write_assign(t, vm);
 }
 

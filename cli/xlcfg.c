@@ -286,6 +286,15 @@ static void read_direct_map(struct ctx *c, const struct cfg_setting *s)
 	}
 }
 
+static void read_driver_domain(struct ctx *c, const struct cfg_setting *s)
+{
+	int64_t v;
+
+	if (want_number(c, s, 0, 1, &v)) {
+		c->spec->vm.driver_domain = v != 0;
+	}
+}
+
 /* What they name is in the machine's tree, which isn't known here. */
 static void read_assign(struct ctx *c, const struct cfg_setting *s)
 {
@@ -620,6 +629,7 @@ static const struct key keys[] = {
 	{ "mv_console", read_console },
 	{ "mv_direct_map", read_direct_map },
 	{ "mv_assign", read_assign },
+	{ "driver_domain", read_driver_domain },
 	{ "disk", read_disk },
 	{ "pci", read_not_yet },
 	{ "usbdev", read_not_yet },

@@ -63,7 +63,7 @@ static char *next_part(char **save)
 static void disk_target(struct reader *r, struct vm_vbd_config *v, const char *val)
 {
 	if (!vmdesc_target_ok(val)) {
-		FAIL(r, "disk: target '%s' isn't supported: it must be aoe:SHELF.SLOT", val);
+		FAIL(r, "disk: target '%s' isn't supported: it must be " VM_TARGET_SYNTAX, val);
 		return;
 	}
 	snprintf(v->target, sizeof(v->target), "%s", val);

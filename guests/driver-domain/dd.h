@@ -53,6 +53,8 @@ struct nic {
 
 /* Network cards in the order of their addresses. How many. */
 unsigned int nics_find(struct nic *nics, unsigned int max);
+/* Whether the hypervisor gave the domain any netfront. */
+bool vifs_expected(void);
 /* netfronts in the order of their numbers. */
 unsigned int vifs_find(struct nic *vifs, unsigned int max);
 /* Set MTU and promiscuous mode, and bring it up. */
@@ -71,6 +73,13 @@ void link_no_gro(const char *name);
  * freed when the next one is.
  */
 void link_no_sent_irqs(const char *name);
+
+/* disk.c: disks for other VMs */
+
+/* Load what they need beside their drivers; false if there is none. */
+bool disks_prepare(void);
+/* Tell XenStore of those that are new; `all`: no more are expected. */
+void disks_report(bool all);
 
 /* store.c: XenStore */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first and only program of a driver domain: finds the network cards, loads
- * their drivers, and connects each with a port of the hypervisor's switch. Then
- * it reports once a second, and lets the watchdog know that all is well.
+ * The first and only program of a driver domain: finds network cards and disks and
+ * loads their drivers, connects each card with a port of the hypervisor's switch,
+ * and tells the hypervisor of the disks. Then it reports once a second, and lets the
+ * watchdog know that all is well.
  *
  * Words of the kernel's command line:
  *   mv.nic=ADDRESS,...   these cards, for vif 0, 1, ...; else all, in the
@@ -32,6 +33,9 @@ enum {
 	WATCHDOG_S = 10,	/* without a sign of life */
 	STUCK_S = 5,		/* frames come in here and don't go out there */
 	FIND_MS = 5000,		/* for devices to appear */
+	LOOKS = 10,		/* for disks, in a second .. */
+	LOOKS_S = 10,		/* .. so long; then one */
+	SETTLE_MS = 4000,	/* all disks of the start are there */
 };
 
 struct pair {
@@ -47,6 +51,7 @@ struct pair {
 static struct pair pairs[NICS_MAX];
 static unsigned int pair_count;
 static bool has_store;
+static bool has_disks;
 static int watchdog = -1;
 
 void say(const char *format, ...)
@@ -102,6 +107,7 @@ static void load_drivers(void)
 	}
 	if (has_store) {
 		(void)module_load("xen_wdt");
+		has_disks = disks_prepare();
 	}
 	modules_forget();
 }
@@ -182,6 +188,10 @@ static void connect_all(void)
 	unsigned int vif_count;
 	uint64_t begin = now_ms();
 
+	/* A VM may have disks only. */
+	if (has_store && !vifs_expected()) {
+		return;
+	}
 	while ((nic_count = choose_nics(nics)) == 0 && now_ms() - begin < FIND_MS) {
 		usleep(10000);
 	}
@@ -387,6 +397,19 @@ static int end(bool again)
 	return reboot(again ? RB_AUTOBOOT : RB_POWER_OFF);
 }
 
+/* For a second: disks that are slow to start appear late. */
+static void watch_disks(void)
+{
+	unsigned int looks = has_disks && now_ms() < LOOKS_S * 1000 ? LOOKS : 1;
+
+	for (unsigned int i = 0; i < looks; i++) {
+		if (has_disks) {
+			disks_report(now_ms() >= SETTLE_MS);
+		}
+		usleep(1000000 / looks);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = strrchr(argv[0], '/');
@@ -412,6 +435,6 @@ int main(int argc, char **argv)
 	say_ready();
 	for (;;) {
 		tick();
-		sleep(1);
+		watch_disks();
 	}
 }

@@ -114,6 +114,21 @@ unsigned int nics_find(struct nic *nics, unsigned int max)
 	return find(nic_read, nics, max);
 }
 
+bool vifs_expected(void)
+{
+	DIR *dir = opendir("/sys/bus/xen/devices");
+	struct dirent *entry;
+	bool any = false;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		any |= strncmp(entry->d_name, "vif-", 4) == 0;
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+	return any;
+}
+
 unsigned int vifs_find(struct nic *vifs, unsigned int max)
 {
 	return find(vif_read, vifs, max);

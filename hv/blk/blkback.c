@@ -9,6 +9,7 @@
 #include "blk/blkback.h"
 
 #include "blk/blk.h"
+#include "blk/dd.h"
 #include "kern/log.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -21,12 +22,16 @@
 static struct spinlock lock = SPINLOCK_INIT(LOCK_BLK_CONFIG);
 static struct list vbds = LIST_INIT(vbds);
 
+#define BUSY_NS	1000000ULL	/* between looks at requests in flight */
+
 static void reap_fn(struct work *w);
+static void reap_later(struct timer *t);
 
 static struct work reap_work = {
 	.node = LIST_INIT(reap_work.node),
 	.fn = reap_fn,
 };
+static struct timer reap_timer;
 
 void vbd_fail(struct vbd *v, const char *why)
 {
@@ -69,28 +74,15 @@ static int publish(struct xenbus_device *dev)
 	return err;
 }
 
-/* A queue's keys are in a directory of its own if there are several. */
-static int read_queue_key(struct xenbus_device *dev, unsigned int count, unsigned int index,
-			  const char *key, uint32_t *out)
-{
-	char path[48];
-
-	if (count == 1) {
-		return xenbus_read_u32(dev, key, out);
-	}
-	fmt_buf(path, sizeof(path), "queue-%u/%s", index, key);
-	return xenbus_read_u32(dev, path, out);
-}
-
 static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned int index,
 		      struct vbd_queue_config *c)
 {
 	uint32_t port;
-	int err = read_queue_key(dev, count, index, "event-channel", &port);
+	int err = xenbus_read_queue_u32(dev, count, index, "event-channel", &port);
 
 	c->port = port;
 	if (err == 0 && c->order == 0) {
-		err = read_queue_key(dev, count, index, "ring-ref", &c->ref[0]);
+		err = xenbus_read_queue_u32(dev, count, index, "ring-ref", &c->ref[0]);
 		if (err != -ENOENT) {
 			return err;
 		}
@@ -100,7 +92,7 @@ static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned in
 		char key[16];
 
 		fmt_buf(key, sizeof(key), "ring-ref%u", i);
-		err = read_queue_key(dev, count, index, key, &c->ref[i]);
+		err = xenbus_read_queue_u32(dev, count, index, key, &c->ref[i]);
 	}
 	return err;
 }
@@ -436,21 +428,30 @@ static void vbd_free(struct quiesce *q)
 	heap_free(container_of(q, struct vbd, quiesce));
 }
 
-/* Remove a claimed vbd, or let go of it until its requests are done. */
-static void vbd_remove(struct vbd *v)
+/*
+ * Remove a claimed vbd, or let go of it until its requests are done (false), which
+ * takes as long as a driver domain works with their pages.
+ */
+static bool vbd_remove(struct vbd *v)
 {
 	timer_cancel(&v->replug_timer);
 	device_remove(v);
 	/* Acquire: pairs with the release of the last queue. */
 	if (atomic_load_explicit(&v->queues_left, memory_order_acquire) != 0) {
-		vbd_unclaim(v);
-		return;
+		spin_lock(&lock);
+		/* Others come first the next time. */
+		list_remove(&v->node);
+		list_push_back(&vbds, &v->node);
+		v->claimed = false;
+		spin_unlock(&lock);
+		return false;
 	}
 	spin_lock(&lock);
 	list_remove(&v->node);
 	spin_unlock(&lock);
 	blk_volume_destroy(v->volume);
 	quiesce_call(&v->quiesce, vbd_free);
+	return true;
 }
 
 static void vbd_replug(struct vbd *v)
@@ -480,12 +481,18 @@ static void reap_fn(struct work *w)
 	if (v != NULL && atomic_exchange_explicit(&v->replug, false, memory_order_acq_rel) &&
 	    !atomic_load_explicit(&v->unplugged, memory_order_relaxed)) {
 		vbd_replug(v);
-	} else if (v != NULL) {
-		vbd_remove(v);
+	} else if (v != NULL && !vbd_remove(v)) {
+		timer_set(&reap_timer, arch_now() + BUSY_NS);
+		return;
 	}
 	if (v != NULL || busy) {
 		work_queue(w);
 	}
+}
+
+static void reap_later(struct timer *t)
+{
+	work_queue(&reap_work);
 }
 
 int blk_vbd_unplug(struct domain *d, const char *name)
@@ -514,8 +521,8 @@ static bool vbds_destroy(struct domain *d)
 	struct vbd *v = vbd_claim(d, NULL, &busy);
 	char path[48];
 
-	if (v != NULL) {
-		vbd_remove(v);
+	if (v != NULL && !vbd_remove(v)) {
+		d->teardown_pause_ns = BUSY_NS;
 	}
 	if (v != NULL || busy) {
 		return true;
@@ -555,8 +562,10 @@ int blk_init(void)
 	};
 	int err = xs_mkdir(NULL, BACKENDS);
 
+	timer_init(&reap_timer, reap_later);
 	if (err == 0) {
 		domain_register_ops(&ops);
+		err = dd_init();
 	}
 	return err;
 }

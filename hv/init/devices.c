@@ -18,6 +18,7 @@
 #include "vm/vm.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
+#include "xen/grant_map.h"
 #include "xen/shared.h"
 #include "xenstore/xenstore.h"
 #include <arch/boot.h>
@@ -229,6 +230,9 @@ static int vm_devices(struct vm *vm, struct domain *d)
 	grant_set_limit(d, vm->config.max_grant_frames);
 	if (err == 0) {
 		err = xenstore_populate(d);
+	}
+	if (err == 0 && vm->config.driver_domain) {
+		err = grant_maps_enable(d);
 	}
 	for (unsigned int i = 0; err == 0 && i < vm->config.vif_count; i++) {
 		if (vm->config.vif[i].absent) {

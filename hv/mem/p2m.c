@@ -267,6 +267,104 @@ int p2m_unmap(struct p2m *p, gfn_t gfn)
 	return err;
 }
 
+/* --- loans ------------------------------------------------------------------ */
+
+/* The slot of one page if its table is there, or NULL. */
+static uint64_t *page_slot_locked(const struct p2m *p, gfn_t gfn)
+{
+	uint64_t *table = p->root;
+
+	if (unlikely(gfn.v >= GFN_LIMIT)) {
+		return NULL;
+	}
+#pragma GCC unroll 2
+	for (unsigned int level = 1; level < S2_LEAF_LEVEL; level++) {
+		uint64_t pte = table[index_at(gfn, level)];
+
+		if (unlikely(arch_s2_kind(pte, level) != S2_TABLE)) {
+			return NULL;
+		}
+		table = table_va(pte, level);
+	}
+	return &table[index_at(gfn, S2_LEAF_LEVEL)];
+}
+
+/* .. and if it isn't, with a new one, unless a larger block is there. */
+static int page_slot_make_locked(struct p2m *p, gfn_t gfn, uint64_t **out)
+{
+	unsigned int attr;
+	hpa_t pa;
+
+	if (gfn.v >= GFN_LIMIT) {
+		return -EINVAL;
+	}
+	if (walk(p, gfn, &pa, &attr) == 0) {
+		return -EEXIST;
+	}
+	return slot_get_locked(p, gfn, S2_LEAF_LEVEL, out);
+}
+
+static int lend_locked(struct p2m *p, const struct p2m_loan *l)
+{
+	unsigned int attr = P2M_FOREIGN | S2_READ | (l->write ? S2_WRITE : 0);
+	uint64_t *slot = page_slot_locked(p, l->gfn);
+
+	if (unlikely(slot == NULL)) {
+		int err = page_slot_make_locked(p, l->gfn, &slot);
+
+		if (err != 0) {
+			return err;
+		}
+	}
+	if (arch_s2_kind(*slot, S2_LEAF_LEVEL) != S2_NONE) {
+		return -EEXIST;
+	}
+	arch_s2_set(slot, arch_s2_leaf(l->pa, S2_LEAF_LEVEL, attr));
+	return 0;
+}
+
+void p2m_lend(struct p2m *p, struct p2m_loan *loan, unsigned int n)
+{
+	spin_lock(&p->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		if (loan[i].err == 0) {
+			loan[i].err = lend_locked(p, &loan[i]);
+		}
+	}
+	spin_unlock(&p->lock);
+}
+
+static int unlend_locked(struct p2m *p, const struct p2m_loan *l)
+{
+	uint64_t *slot = page_slot_locked(p, l->gfn);
+
+	if (slot == NULL || arch_s2_kind(*slot, S2_LEAF_LEVEL) != S2_LEAF ||
+	    (arch_s2_attr(*slot) & P2M_FOREIGN) == 0 ||
+	    arch_s2_addr(*slot, S2_LEAF_LEVEL).v != l->pa.v) {
+		return -ENOENT;
+	}
+	arch_s2_set(slot, 0);
+	return 0;
+}
+
+void p2m_take_back(struct p2m *p, struct p2m_loan *loan, unsigned int n)
+{
+	bool any = false;
+
+	spin_lock(&p->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		if (loan[i].err == 0) {
+			loan[i].err = unlend_locked(p, &loan[i]);
+			any |= loan[i].err == 0;
+		}
+	}
+	/* Once for all: what costs is that the domain's translations are gone. */
+	if (any && p->live) {
+		arch_s2_flush_all(p->arch);
+	}
+	spin_unlock(&p->lock);
+}
+
 /*
  * Free what `table` holds, tables below it first; the depth is that of the
  * tables, three. True if the budget ran out.

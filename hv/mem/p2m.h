@@ -28,6 +28,16 @@ struct p2m {
  * p2m, or, if `kept`, to who keeps it.
  */
 #define P2M_OWNED	0x100U
+/* Somebody else's page, on loan: see p2m_lend(). Nothing else replaces it. */
+#define P2M_FOREIGN	0x200U
+
+/* A page that is shown to the domain for a while. */
+struct p2m_loan {
+	gfn_t gfn;
+	hpa_t pa;
+	bool write;
+	int err;			/* not 0: it is passed over */
+};
 
 /* 0 or -ENOMEM. */
 MUST_CHECK int p2m_init(struct p2m *p, struct arch_domain *arch);
@@ -47,6 +57,18 @@ MUST_CHECK int p2m_unmap(struct p2m *p, gfn_t gfn);
  * (P2M_OWNED too). -ENOENT if there is none.
  */
 MUST_CHECK int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr);
+
+/*
+ * Map loans, each where there is nothing: err is 0, -EEXIST (something is there),
+ * -EINVAL (no such frame), -ENOMEM.
+ */
+void p2m_lend(struct p2m *p, struct p2m_loan *loan, unsigned int n);
+
+/*
+ * Take loans back: when it returns no CPU reaches the pages by them any more. err
+ * is 0, or -ENOENT (this page isn't there).
+ */
+void p2m_take_back(struct p2m *p, struct p2m_loan *loan, unsigned int n);
 
 /* Wait for a change that another CPU may be making. */
 void p2m_settle(struct p2m *p);

@@ -96,35 +96,22 @@ static int read_features(struct xenbus_device *dev, struct netback_queue_config 
 	return err != 0 ? err : read_flag(dev, "feature-rx-notify", &c->rx_notify);
 }
 
-/* A queue's keys are in a directory of its own if there are several. */
-static int read_queue_key(struct xenbus_device *dev, unsigned int count, unsigned int index,
-			  const char *key, uint32_t *out)
-{
-	char path[48];
-
-	if (count == 1) {
-		return xenbus_read_u32(dev, key, out);
-	}
-	fmt_buf(path, sizeof(path), "queue-%u/%s", index, key);
-	return xenbus_read_u32(dev, path, out);
-}
-
 static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned int index,
 		      struct netback_queue_config *c)
 {
-	int err = read_queue_key(dev, count, index, "tx-ring-ref", &c->tx_ref);
+	int err = xenbus_read_queue_u32(dev, count, index, "tx-ring-ref", &c->tx_ref);
 
 	if (err == 0) {
-		err = read_queue_key(dev, count, index, "rx-ring-ref", &c->rx_ref);
+		err = xenbus_read_queue_u32(dev, count, index, "rx-ring-ref", &c->rx_ref);
 	}
 	if (err != 0) {
 		return err;
 	}
-	err = read_queue_key(dev, count, index, "event-channel-tx", &c->tx_port);
+	err = xenbus_read_queue_u32(dev, count, index, "event-channel-tx", &c->tx_port);
 	if (err == 0) {
-		return read_queue_key(dev, count, index, "event-channel-rx", &c->rx_port);
+		return xenbus_read_queue_u32(dev, count, index, "event-channel-rx", &c->rx_port);
 	}
-	err = read_queue_key(dev, count, index, "event-channel", &c->tx_port);
+	err = xenbus_read_queue_u32(dev, count, index, "event-channel", &c->tx_port);
 	c->rx_port = c->tx_port;
 	return err;
 }

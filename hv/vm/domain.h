@@ -103,6 +103,7 @@ struct domain {
 	uint64_t memory_pages;		/* RAM that it was given */
 	uint64_t max_pages;
 
+	bool driver;			/* may map what it is granted: grant_maps_enable() */
 	unsigned int vcpu_count;
 	struct vcpu *vcpus[VCPU_MAX];
 

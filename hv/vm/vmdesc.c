@@ -681,6 +681,11 @@ static void read_direct_map(struct parse *p, int node, const char *name)
 	p->vm->direct_map = true;
 }
 
+static void read_driver_domain(struct parse *p, int node, const char *name)
+{
+	p->vm->driver_domain = true;
+}
+
 /* A partial device tree: only what it says of the machine's devices. */
 static void read_device_tree(struct parse *p, int node)
 {
@@ -774,6 +779,7 @@ static void read_domain(struct parse *p, int node)
 		{ "mv,max-event-channels", read_max_evtchn },
 		{ "mv,kaslr-seed", read_kaslr },
 		{ "mv,assign", read_assign },
+		{ "mv,driver-domain", read_driver_domain },
 	};
 
 	read_props(p, node, table, ARRAY_SIZE(table), "the VM");
@@ -843,6 +849,9 @@ static void check_whole(struct parse *p, int node)
 	}
 	if (vm->kernel.name[0] == '\0') {
 		vm_fail(p, "no kernel");
+	}
+	if (vm->driver_domain && !vm->direct_map) {
+		vm_fail(p, "a driver domain (mv,driver-domain) needs devices (mv,assign)");
 	}
 	for (unsigned int v = 1; v < vm->vcpu_count; v++) {
 		if (vm->pin[0] != 0 && vm->pin[v] == 0) {

@@ -84,7 +84,7 @@ struct vm_vif_config {
 struct vm_vbd_config {
 	char name[VM_VBD_NAME_MAX];	/* "xvda" */
 	uint32_t device;	/* the same as the frontend's number */
-	char target[VM_TARGET_MAX];	/* "aoe:1.2" */
+	char target[VM_TARGET_MAX];	/* "aoe:1.2", "dd:uplink/vda" */
 	bool read_only;
 	uint32_t queues;	/* limit, 1..VM_VCPU_MAX; 0: as many as vCPUs */
 	uint32_t iops;		/* limits; 0: none */
@@ -140,6 +140,7 @@ struct vm_config {
 
 	/* RAM at guest addresses that are the machine's; devices imply it. */
 	bool direct_map;
+	bool driver_domain;	/* others' disks may be in it: it may map their pages */
 	/* Devices of the machine: paths or aliases in its device tree. */
 	char assign[VM_ASSIGN_MAX][VM_ASSIGN_PATH_MAX];
 	unsigned int assign_count;
@@ -240,8 +241,11 @@ MUST_CHECK bool vmdesc_check_pair(const struct vm_config *vm, const struct vm_co
  */
 MUST_CHECK int vmdesc_vdev_number(const char *name, uint32_t *number);
 
-/* Whether a disk's target is of a kind that there is. */
+/* Whether a disk's target is of a kind that there is, and what is asked for. */
 bool vmdesc_target_ok(const char *target);
+#define VM_TARGET_SYNTAX "aoe:SHELF.SLOT or dd:DRIVER-DOMAIN/DISK"
+/* Whether it is in the machine's storage network. */
+bool vmdesc_target_is_aoe(const char *target);
 
 /* Whether a VM may be called so. */
 bool vmdesc_name_ok(const char *name);

@@ -129,20 +129,52 @@ int vmdesc_vdev_number(const char *name, uint32_t *number)
 	return 0;
 }
 
-bool vmdesc_target_ok(const char *target)
+/* "1.2" */
+static bool aoe_ok(const char *address)
 {
-	static const char prefix[] = "aoe:";
-	const char *address = target + sizeof(prefix) - 1;
-	const char *dot;
+	const char *dot = strchr(address, '.');
 	uint64_t v;
 
-	if (strncmp(target, prefix, sizeof(prefix) - 1) != 0) {
+	return dot != NULL && parse_u64(address, (size_t)(dot - address), 65534, &v) == 0 &&
+	       parse_u64(dot + 1, strlen(dot + 1), 254, &v) == 0;
+}
+
+/* "uplink/vda1": the disk's name is one of XenStore's. */
+static bool dd_ok(const char *where)
+{
+	const char *slash = strchr(where, '/');
+	char vm[VM_TARGET_MAX];
+
+	if (slash == NULL || slash[1] == '\0') {
 		return false;
 	}
-	dot = strchr(address, '.');
-	return dot != NULL && strlen(target) < VM_TARGET_MAX &&
-	       parse_u64(address, (size_t)(dot - address), 65534, &v) == 0 &&
-	       parse_u64(dot + 1, strlen(dot + 1), 254, &v) == 0;
+	str_copy(vm, where, (size_t)(slash - where) + 1);
+	for (const char *s = slash + 1; *s != '\0'; s++) {
+		if (!(*s >= 'a' && *s <= 'z') && !(*s >= 'A' && *s <= 'Z') &&
+		    !(*s >= '0' && *s <= '9') && *s != '-' && *s != '_') {
+			return false;
+		}
+	}
+	return vmdesc_name_ok(vm);
+}
+
+bool vmdesc_target_is_aoe(const char *target)
+{
+	return strncmp(target, "aoe:", 4) == 0;
+}
+
+static bool target_is_dd(const char *target)
+{
+	return strncmp(target, "dd:", 3) == 0;
+}
+
+bool vmdesc_target_ok(const char *target)
+{
+	if (strlen(target) >= VM_TARGET_MAX) {
+		return false;
+	}
+	return vmdesc_target_is_aoe(target) ? aoe_ok(target + 4) :
+	       target_is_dd(target) && dd_ok(target + 3);
 }
 
 /* --- disks -------------------------------------------------------------------- */
@@ -164,7 +196,7 @@ static void read_target(struct reader *r, const char *name)
 	const char *s = fdt_prop_str(r->fdt, r->node, name);
 
 	if (s == NULL || !vmdesc_target_ok(s)) {
-		tell(r, VMDESC_ERROR, "disk target '%s': it must be aoe:SHELF.SLOT",
+		tell(r, VMDESC_ERROR, "disk target '%s': it must be " VM_TARGET_SYNTAX,
 		     s != NULL ? s : "?");
 		return;
 	}
@@ -302,7 +334,7 @@ bool vmdesc_check_vbds(const struct vm_config *vm, const struct vm_storage_confi
 		       struct vmdesc_diag *diag)
 {
 	for (unsigned int i = 0; i < vm->vbd_count; i++) {
-		if (!storage->present) {
+		if (!storage->present && vmdesc_target_is_aoe(vm->vbd[i].target)) {
 			vmdesc_tell(diag, VMDESC_ERROR, vm->name, "disk '%s' with target '%s' needs "
 				    "a storage network (node mv,storage)", vm->vbd[i].name,
 				    vm->vbd[i].target);
@@ -319,6 +351,41 @@ bool vmdesc_check_vbds(const struct vm_config *vm, const struct vm_storage_confi
 	return vmdesc_check_vbd_pair(vm, vm, diag);
 }
 
+/* A disk of its own, as opposed to a volume with a name that somebody chose. */
+static bool is_disk_name(const char *name)
+{
+	static const char *const kinds[] = { "sd", "vd", "nvme", "mmcblk" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Linux's names: "sda2" is a part of "sda", "nvme0n1p2" of "nvme0n1". */
+static bool is_part_of(const char *part, const char *disk)
+{
+	size_t len = strlen(disk);
+	uint64_t number;
+
+	if (!target_is_dd(disk) || !is_disk_name(strchr(disk, '/') + 1) ||
+	    strncmp(part, disk, len) != 0) {
+		return false;
+	}
+	part += len;
+	if (disk[len - 1] >= '0' && disk[len - 1] <= '9' && *part++ != 'p') {
+		return false;
+	}
+	return parse_u64(part, strlen(part), UINT32_MAX, &number) == 0;
+}
+
+static bool targets_overlap(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || is_part_of(a, b) || is_part_of(b, a);
+}
+
 bool vmdesc_check_vbd_pair(const struct vm_config *vm, const struct vm_config *other,
 			   struct vmdesc_diag *diag)
 {
@@ -328,13 +395,14 @@ bool vmdesc_check_vbd_pair(const struct vm_config *vm, const struct vm_config *o
 		for (unsigned int j = 0; j < other->vbd_count; j++) {
 			const struct vm_vbd_config *b = &other->vbd[j];
 
-			if (a == b || strcmp(a->target, b->target) != 0 ||
+			if (a == b || !targets_overlap(a->target, b->target) ||
 			    (a->read_only && b->read_only)) {
 				continue;
 			}
 			vmdesc_tell(diag, VMDESC_ERROR, vm->name, "target '%s' of disk '%s' is also "
-				    "that of disk '%s' of vm '%s', and not both are read-only",
-				    a->target, a->name, b->name, other->name);
+				    "%s disk '%s' of vm '%s', and not both are read-only",
+				    a->target, a->name, strcmp(a->target, b->target) == 0 ?
+				    "that of" : "in part that of", b->name, other->name);
 			return false;
 		}
 	}

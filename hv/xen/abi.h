@@ -128,6 +128,8 @@ static_assert(sizeof(struct evtchn_status) == 24, "status");
 #define VIRQ_COUNT	2U		/* the ones that are per vCPU and known */
 
 /* --- grant_table_op (xen/grant_table.h) --- */
+#define GNTTABOP_MAP_GRANT_REF	0U
+#define GNTTABOP_UNMAP_GRANT_REF 1U
 #define GNTTABOP_QUERY_SIZE	6U
 #define GNTTABOP_SET_VERSION	8U
 #define GNTTABOP_GET_VERSION	10U
@@ -135,6 +137,16 @@ static_assert(sizeof(struct evtchn_status) == 24, "status");
 #define GNTST_OKAY		0
 #define GNTST_GENERAL_ERROR	(-1)
 #define GNTST_BAD_DOMAIN	(-2)
+#define GNTST_BAD_GNTREF	(-3)
+#define GNTST_BAD_HANDLE	(-4)
+#define GNTST_BAD_VIRT_ADDR	(-5)
+#define GNTST_PERMISSION_DENIED	(-8)
+#define GNTST_NO_SPACE		(-13)
+
+/* Flags of a map. */
+#define GNTMAP_HOST_MAP		0x02U
+#define GNTMAP_READONLY		0x04U
+#define GNTMAP_KNOWN		(GNTMAP_HOST_MAP | GNTMAP_READONLY)
 
 /* Flags of an entry, version 1. */
 #define GTF_TYPE_MASK		0x0003U
@@ -154,6 +166,24 @@ struct grant_entry {
 
 #define GRANT_ENTRIES_PER_FRAME	512U
 
+struct gnttab_map_grant_ref {
+	uint64_t host_addr;		/* guest physical */
+	uint32_t flags;
+	uint32_t ref;
+	uint16_t dom;
+	int16_t status;			/* out from here */
+	uint32_t handle;
+	uint64_t dev_bus_addr;
+};
+
+struct gnttab_unmap_grant_ref {
+	uint64_t host_addr;
+	uint64_t dev_bus_addr;
+	uint32_t handle;
+	int16_t status;			/* out */
+	uint16_t pad;
+};
+
 struct gnttab_query_size {
 	uint16_t dom;
 	uint16_t pad;
@@ -170,6 +200,8 @@ struct gnttab_get_version {
 };
 
 static_assert(sizeof(struct grant_entry) == 8, "grant_entry");
+static_assert(sizeof(struct gnttab_map_grant_ref) == 32, "map_grant_ref");
+static_assert(sizeof(struct gnttab_unmap_grant_ref) == 24, "unmap_grant_ref");
 static_assert(sizeof(struct gnttab_query_size) == 16, "query_size");
 
 /* --- memory_op (xen/memory.h) --- */
@@ -285,6 +317,7 @@ static_assert(sizeof(struct hvm_param) == 16, "hvm_param");
 #define XENFEAT_AUTO_TRANSLATED_PHYSMAP	2U
 #define XENFEAT_ARM_SMCCC		14U
 #define XENFEAT_NOT_DIRECT_MAPPED	16U
+#define XENFEAT_DIRECT_MAPPED		17U
 
 struct xenver_features {
 	uint32_t submap_idx;

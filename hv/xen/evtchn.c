@@ -38,8 +38,16 @@ struct evtchn_peer {
 	struct quiesce quiesce;
 	evtchn_fn fn;			/* EVTCHN_HV */
 	void *ctx;
+	unsigned int offer;		/* .. that the guest bound to; 0: none */
 	struct domain *domain;		/* EVTCHN_INTERDOMAIN */
 	unsigned int port;
+};
+
+/* An end that the hypervisor offers. */
+struct evtchn_offer {
+	evtchn_fn fn;			/* NULL: free */
+	void *ctx;
+	_Atomic unsigned int port;	/* of the domain, bound to it; 0: none */
 };
 
 struct evtchn {
@@ -56,6 +64,7 @@ struct evtchn_table {
 	uint64_t used[EVTCHN_WORDS];
 	unsigned int limit;		/* ports are below */
 	uint16_t virq_port[VIRQ_COUNT][VCPU_MAX];	/* 0: not bound */
+	struct evtchn_offer *offers;	/* EVTCHN_OFFERS; NULL: none was made */
 };
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_EVTCHN);
@@ -298,6 +307,11 @@ static void peer_drop_locked(struct evtchn *ch, unsigned int remote)
 	}
 }
 
+static void offer_port_set(struct evtchn_table *t, unsigned int offer, unsigned int port)
+{
+	atomic_store_explicit(&t->offers[offer].port, port, memory_order_relaxed);
+}
+
 /* The domain's port becomes free; the other end unbound. */
 static void port_close_locked(struct domain *d, unsigned int port)
 {
@@ -307,6 +321,8 @@ static void port_close_locked(struct domain *d, unsigned int port)
 
 	if (kind_of(ch) == EVTCHN_INTERDOMAIN) {
 		peer_drop_locked(evtchn_find(peer->domain->evtchn, peer->port), d->id);
+	} else if (kind_of(ch) == EVTCHN_HV && peer->offer != 0) {
+		offer_port_set(t, peer->offer, 0);
 	} else if (kind_of(ch) == EVTCHN_VIRQ) {
 		t->virq_port[ch->remote][vcpu_id_of(ch)] = 0;
 	}
@@ -385,6 +401,119 @@ void evtchn_unbind_hv(struct domain *d, unsigned int port, const void *ctx)
 		peer_drop_locked(ch, DOMID_HV);
 	}
 	spin_unlock(&lock);
+}
+
+/* --- offers ----------------------------------------------------------------- */
+
+/* Offer 0 is none, as port 0. */
+static int offer_add_locked(struct evtchn_table *t, evtchn_fn fn, void *ctx)
+{
+	if (t == NULL) {
+		return -EINVAL;
+	}
+	if (t->offers == NULL) {
+		t->offers = heap_alloc(EVTCHN_OFFERS * sizeof(*t->offers));
+		if (t->offers == NULL) {
+			return -ENOMEM;
+		}
+	}
+	for (unsigned int i = 1; i < EVTCHN_OFFERS; i++) {
+		if (t->offers[i].fn == NULL) {
+			t->offers[i].fn = fn;
+			t->offers[i].ctx = ctx;
+			return (int)i;
+		}
+	}
+	return -ENOSPC;
+}
+
+int evtchn_offer_hv(struct domain *d, evtchn_fn fn, void *ctx, unsigned int *offer)
+{
+	int ret;
+
+	spin_lock(&lock);
+	ret = offer_add_locked(d->evtchn, fn, ctx);
+	spin_unlock(&lock);
+	if (ret < 0) {
+		return ret;
+	}
+	*offer = (unsigned int)ret;
+	return 0;
+}
+
+void evtchn_withdraw_hv(struct domain *d, unsigned int offer)
+{
+	struct evtchn_offer *o;
+	unsigned int port;
+
+	spin_lock(&lock);
+	o = &d->evtchn->offers[offer];
+	port = atomic_load_explicit(&o->port, memory_order_relaxed);
+	if (port != 0) {
+		peer_drop_locked(evtchn_find(d->evtchn, port), DOMID_HV);
+		offer_port_set(d->evtchn, offer, 0);
+	}
+	o->fn = NULL;
+	spin_unlock(&lock);
+}
+
+void evtchn_notify_offer(struct domain *d, unsigned int offer)
+{
+	const struct evtchn_table *t = table_of(d);
+	unsigned int port = t == NULL ? 0 : atomic_load_explicit(&t->offers[offer].port,
+								  memory_order_relaxed);
+
+	/* Bound to something else by now, it is told once too often. */
+	if (port != 0) {
+		evtchn_notify(d, port);
+	}
+}
+
+static int offer_bind_locked(struct domain *d, unsigned int offer, struct evtchn_peer *peer)
+{
+	struct evtchn_table *t = d->evtchn;
+	struct evtchn_offer *o;
+	struct evtchn *ch;
+	int port;
+
+	if (t == NULL || t->offers == NULL || offer >= EVTCHN_OFFERS) {
+		return -EINVAL;
+	}
+	o = &t->offers[offer];
+	if (o->fn == NULL || atomic_load_explicit(&o->port, memory_order_relaxed) != 0) {
+		return -EINVAL;
+	}
+	port = port_alloc_locked(d, EVTCHN_UNBOUND, 0, DOMID_HV);
+	if (port < 0) {
+		return port;
+	}
+	peer->fn = o->fn;
+	peer->ctx = o->ctx;
+	peer->offer = offer;
+	ch = evtchn_find(d->evtchn, (unsigned int)port);
+	peer_set_locked(ch, peer, EVTCHN_HV);
+	offer_port_set(t, offer, (unsigned int)port);
+	/* What was told before is lost, so look once. */
+	deliver(d, t, ch, (unsigned int)port);
+	return port;
+}
+
+/* bind_interdomain to the hypervisor: the new port, or an error. */
+static long offer_bind(struct domain *d, unsigned int offer)
+{
+	struct evtchn_peer *peer = peer_new(NULL, NULL, NULL, 0);
+	long ret;
+
+	if (peer == NULL) {
+		return -ENOMEM;
+	}
+	spin_lock(&lock);
+	ret = offer_bind_locked(d, offer, peer);
+	spin_unlock(&lock);
+	if (ret < 0) {
+		heap_free(peer);
+	}
+	return ret;
 }
 
 /* --- the hypercall ---------------------------------------------------------- */
@@ -514,31 +643,45 @@ static long bind_ports_locked(struct domain *d, struct domain *rd, unsigned int 
 	return port;
 }
 
-static long op_bind_interdomain(struct vcpu *v, uint64_t arg)
+/* Bind to a port of `rd`: the new port, or an error. */
+static long bind_interdomain(struct domain *d, struct domain *rd, unsigned int rport)
 {
-	struct evtchn_bind_interdomain op;
 	struct evtchn_peer *mine, *theirs;
-	struct domain *d = v->domain;
-	struct domain *rd;
 	long ret = -ENOMEM;
 
-	if (guest_copy_from(&v->arch, &op, arg, sizeof(op)) != 0) {
-		return -EFAULT;
-	}
-	rd = dom_is_self(d, op.remote_dom) ? d : domain_find(op.remote_dom);
 	if (rd == NULL) {
 		return -EINVAL;
 	}
-	mine = peer_new(NULL, NULL, rd, op.remote_port);
+	mine = peer_new(NULL, NULL, rd, rport);
 	theirs = peer_new(NULL, NULL, d, 0);
 	if (mine != NULL && theirs != NULL) {
 		spin_lock(&lock);
-		ret = bind_ports_locked(d, rd, op.remote_port, mine, theirs);
+		ret = bind_ports_locked(d, rd, rport, mine, theirs);
 		spin_unlock(&lock);
 	}
 	if (ret < 0) {
 		heap_free(mine);
 		heap_free(theirs);
+	}
+	return ret;
+}
+
+static long op_bind_interdomain(struct vcpu *v, uint64_t arg)
+{
+	struct evtchn_bind_interdomain op;
+	struct domain *d = v->domain;
+	long ret;
+
+	if (guest_copy_from(&v->arch, &op, arg, sizeof(op)) != 0) {
+		return -EFAULT;
+	}
+	if (op.remote_dom == DOMID_HV) {
+		ret = offer_bind(d, op.remote_port);
+	} else {
+		ret = bind_interdomain(d, dom_is_self(d, op.remote_dom) ? d :
+				       domain_find(op.remote_dom), op.remote_port);
+	}
+	if (ret < 0) {
 		return ret;
 	}
 	op.local_port = (uint32_t)ret;
@@ -751,6 +894,7 @@ static void table_free(struct quiesce *q)
 		heap_free(t->bucket[n]);
 	}
 	frame_free(t->shared, 0);
+	heap_free(t->offers);
 	heap_free(t);
 }
 

@@ -40,6 +40,21 @@ MUST_CHECK int evtchn_bind_hv(struct domain *d, unsigned int port, evtchn_fn fn,
 void evtchn_unbind_hv(struct domain *d, unsigned int port, const void *ctx);
 
 /*
+ * Offer a driver domain an end of a channel to the hypervisor: it finds it as
+ * port *offer of domain DOMID_HV, and binds a port of its own to it
+ * (bind_interdomain). -ENOSPC, -ENOMEM, -EINVAL (it is going away).
+ */
+#define EVTCHN_OFFERS	32U
+MUST_CHECK int evtchn_offer_hv(struct domain *d, evtchn_fn fn, void *ctx, unsigned int *offer);
+/*
+ * Take the offer back; a port that is bound to it becomes unbound. fn may still be
+ * running on another CPU. Not after the domain's teardown took its ports.
+ */
+void evtchn_withdraw_hv(struct domain *d, unsigned int offer);
+/* As evtchn_notify() for the port that is bound to an offer, if one is. */
+void evtchn_notify_offer(struct domain *d, unsigned int offer);
+
+/*
  * Raise an event on the guest's port; nothing happens if the port is not
  * bound. Any CPU; cheap; locks may be held.
  */

@@ -18,6 +18,7 @@
 #include "mem/guest.h"
 #include "mem/heap.h"
 #include "xen/abi.h"
+#include "xen/grant_map.h"
 #include "xen/guest_word.h"
 
 #define GRANT_MAX	(GRANT_MAX_FRAMES * GRANT_ENTRIES_PER_FRAME)
@@ -406,6 +407,10 @@ long grant_op(struct vcpu *v, uint64_t cmd, uint64_t arg, uint64_t count)
 	case GNTTABOP_GET_VERSION:
 		op = op_get_version;
 		break;
+	case GNTTABOP_MAP_GRANT_REF:
+		return grant_map(v, arg, count);
+	case GNTTABOP_UNMAP_GRANT_REF:
+		return grant_unmap(v, arg, count);
 	default:
 		return -ENOSYS;
 	}
@@ -423,6 +428,7 @@ static void table_free(struct quiesce *q)
 		heap_free(t->uses[i]);
 	}
 	page_counts_fini(&t->pages);
+	grant_maps_free(t);
 	heap_free(t);
 }
 
@@ -450,6 +456,7 @@ static bool grant_destroy(struct domain *d)
 
 	if (t != NULL) {
 		WRITE_ONCE(d->grant, NULL);
+		grant_maps_end(d, t);
 		quiesce_call(&t->quiesce, table_free);
 	}
 	return false;

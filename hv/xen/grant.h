@@ -27,6 +27,7 @@ struct grant_table {
 	uint16_t *uses[GRANT_MAX_FRAMES];
 	struct page_counts pages;	/* under lock: in use by pieces */
 	struct pin_set pins;		/* under lock */
+	struct grant_maps *maps;	/* of a driver domain: xen/grant_map.h */
 };
 
 /* A part of a granted page, for I/O that outlives the guest's call. */

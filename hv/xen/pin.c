@@ -17,6 +17,7 @@
 #include "vm/domain.h"
 #include "vm/vm.h"
 #include "xen/grant.h"
+#include "xen/grant_map.h"
 
 /*
  * Tables for a guest's map beyond those that its RAM needs when each page is
@@ -112,7 +113,9 @@ int page_pin_va(struct vcpu *v, uint64_t va, void **page)
 	err = arch_guest_va(&v->arch, va, true, &pa);
 	if (err == 0) {
 		*page = hpa_to_va(HPA(pa.v & ~PAGE_MASK));
-		err = pin_add_locked(&t->pins, *page, PIN_NO_REF);
+		/* A page on loan goes when it is unmapped, pinned or not. */
+		err = grant_is_mapped_locked(t, *page) ? -EFAULT :
+		      pin_add_locked(&t->pins, *page, PIN_NO_REF);
 	}
 	spin_unlock(&t->lock);
 	return err;
@@ -156,13 +159,26 @@ static int check_replace_locked(struct domain *d, const struct grant_table *t, g
 	if (p2m_lookup(&d->p2m, gfn, &pa, &attr) != 0) {
 		return 0;
 	}
-	/* Registers of an assigned device stay, too; they are no RAM to look up. */
-	if ((attr & S2_DEVICE) == 0 && !is_pinned_locked(t, hpa_to_va(pa))) {
+	/*
+	 * Registers of an assigned device stay, too; they are no RAM to look up. So
+	 * do pages of others, until they are unmapped as such.
+	 */
+	if ((attr & (S2_DEVICE | P2M_FOREIGN)) == 0 && !is_pinned_locked(t, hpa_to_va(pa))) {
 		return 0;
 	}
 	atomic_fetch_add_explicit(&d->stats.misuse, 1, memory_order_relaxed);
 	log_guest(d->id, "frame 0x%llx is in use and stays", (unsigned long long)gfn.v);
 	return -EBUSY;
+}
+
+void physmap_lend_locked(struct domain *d, struct p2m_loan *loan, unsigned int n)
+{
+	bool room = table_room(d);
+
+	for (unsigned int i = 0; !room && i < n; i++) {
+		loan[i].err = loan[i].err != 0 ? loan[i].err : -ENOMEM;
+	}
+	p2m_lend(&d->p2m, loan, n);
 }
 
 int physmap_set(struct domain *d, gfn_t gfn, void *page)

@@ -12,6 +12,7 @@
 #include "lib/types.h"
 
 struct domain;
+struct p2m_loan;
 struct vcpu;
 
 /*
@@ -40,7 +41,7 @@ MUST_CHECK int page_pin(struct domain *d, gfn_t gfn, void **page);
 /*
  * The same by virtual address of the running vCPU, as its kernel could write
  * it. `*page` is the start of the page. Any of its pages, also those of the
- * hypervisor that it sees.
+ * hypervisor that it sees, but not those that it maps by grants (-EFAULT).
  */
 MUST_CHECK int page_pin_va(struct vcpu *v, uint64_t va, void **page);
 
@@ -64,6 +65,12 @@ MUST_CHECK int physmap_populate(struct domain *d, gfn_t gfn);
  * such a page, -ENOMEM.
  */
 MUST_CHECK int physmap_clear(struct domain *d, gfn_t gfn);
+
+/*
+ * For hv/xen/grant_map.c, which holds the lock: p2m_lend() within the limit of
+ * the tables.
+ */
+void physmap_lend_locked(struct domain *d, struct p2m_loan *loan, unsigned int n);
 
 /* For hv/xen/grant.c: caller holds the lock. 0 or -ENOSPC. */
 MUST_CHECK int pin_add_locked(struct pin_set *s, void *page, uint32_t ref);

@@ -10,8 +10,7 @@
 
 #define FEATURES	(BIT(XENFEAT_WRITABLE_PAGE_TABLES) |	\
 			 BIT(XENFEAT_AUTO_TRANSLATED_PHYSMAP) |	\
-			 BIT(XENFEAT_ARM_SMCCC) |		\
-			 BIT(XENFEAT_NOT_DIRECT_MAPPED))
+			 BIT(XENFEAT_ARM_SMCCC))
 
 /* Sizes of the text buffers in xen/version.h. */
 #define EXTRAVERSION_SIZE	16U
@@ -49,7 +48,9 @@ static long get_features(struct vcpu *v, uint64_t arg)
 	if (op.submap_idx != 0) {
 		return -EINVAL;
 	}
-	op.submap = FEATURES;
+	/* What maps others' pages for DMA must use the machine's addresses for them. */
+	op.submap = FEATURES | (v->domain->driver ? BIT(XENFEAT_DIRECT_MAPPED) :
+						    BIT(XENFEAT_NOT_DIRECT_MAPPED));
 	return guest_copy_to(&v->arch, arg, &op, sizeof(op));
 }
 

@@ -76,6 +76,18 @@ int xenbus_read_u32_or(const struct xenbus_device *dev, const char *key,
 	return err;
 }
 
+int xenbus_read_queue_u32(const struct xenbus_device *dev, unsigned int count, unsigned int index,
+			  const char *key, uint32_t *out)
+{
+	char path[48];
+
+	if (count == 1) {
+		return xenbus_read_u32(dev, key, out);
+	}
+	fmt_buf(path, sizeof(path), "queue-%u/%s", index, key);
+	return xenbus_read_u32(dev, path, out);
+}
+
 int xenbus_printf(struct xenbus_device *dev, const char *key, const char *fmt,
 		  ...)
 {

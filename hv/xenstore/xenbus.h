@@ -156,6 +156,13 @@ MUST_CHECK int xenbus_read_u32_or(const struct xenbus_device *dev,
 				  const char *key, uint32_t absent,
 				  uint32_t *out);
 
+/*
+ * A key of queue `index` of `count`: each queue has a directory of its own if
+ * there are several. Errors of xenbus_read_u32().
+ */
+MUST_CHECK int xenbus_read_queue_u32(const struct xenbus_device *dev, unsigned int count,
+				     unsigned int index, const char *key, uint32_t *out);
+
 /* The frontend's key as text with a NUL. -ENOENT, -E2BIG. */
 MUST_CHECK int xenbus_read(const struct xenbus_device *dev, const char *key,
 			   char *buf, size_t size);

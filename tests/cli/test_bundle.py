@@ -223,6 +223,16 @@ def test_disks(box):
     assert "xvdb      aoe:1.3, 1 queues, 100 IOPS, 2048 KiB/s, waits 60 s" in out
 
 
+def test_driver_domain(box):
+    box.refused(box.cfg("b", driver_domain=1), "needs devices")
+    dd = box.cfg("uplink", driver_domain=1, mv_assign="['/pcie@10000000']")
+    a = box.cfg("a", disk="['dd:uplink/nvme0n1p2,raw,xvda,ro']")
+    r = box.bundle(dd, a)
+    assert r.returncode == 0, r.stderr
+    assert "disks     a driver domain" in box.list()
+    assert "xvda      dd:uplink/nvme0n1p2, read-only" in box.list()
+
+
 def test_disk_without_storage(box):
     err = box.refused(box.cfg("a", disk="['aoe:1.2,raw,xvda,ro']"), "needs a storage network")
     assert "disk 'xvda'" in err

@@ -66,15 +66,25 @@ static void storage(void)
 	fm_end();
 }
 
-static void domain(const char *name)
+static void domain_begin(const char *name)
 {
 	fm_begin(name);
 	fm_str("compatible", "xen,domain");
 	fm_cells("memory", 2, 0, 131072);
+}
+
+static void domain_kernel(void)
+{
 	fm_begin("kernel");
 	fm_str("compatible", "multiboot,kernel");
 	fm_str("file", "kernel");
 	fm_end();
+}
+
+static void domain(const char *name)
+{
+	domain_begin(name);
+	domain_kernel();
 }
 
 static void disk(const char *vdev, const char *target, bool read_only)
@@ -276,6 +286,64 @@ static void test_shared_targets(void **state)
 	(void)state;
 }
 
+/* In a driver domain: no storage network is needed; names of disks and partitions. */
+static void test_driver_domain_targets(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} pairs[] = {
+		{ "dd:u/vda", "dd:u/vda", true }, { "dd:u/vda", "dd:u/vda1", true },
+		{ "dd:u/vda12", "dd:u/vda", true }, { "dd:u/vda1", "dd:u/vda2", false },
+		{ "dd:u/vda1", "dd:u/vda12", false }, { "dd:u/vda", "dd:w/vda", false },
+		{ "dd:u/vda", "dd:u/vdaa", false }, { "dd:u/nvme0n1", "dd:u/nvme0n1p2", true },
+		{ "dd:u/nvme0n1", "dd:u/nvme0n12", false }, { "dd:u/vg-lv", "dd:u/vg-lv2", false },
+	};
+
+	refused("xvda", "dd:uplink", "E vm 'a': disk target 'dd:uplink': it must be aoe:");
+	refused("xvda", "dd:uplink/", "E vm 'a': disk target");
+	refused("xvda", "dd:/vda", "E vm 'a': disk target");
+	refused("xvda", "dd:-x/vda", "E vm 'a': disk target");
+	refused("xvda", "dd:u/v/a", "E vm 'a': disk target");
+	refused("xvda", "dd:u/v.a", "E vm 'a': disk target");
+	refused("xvda", "dd:u/0123456789012345678901234567890123456789012345678901234567890",
+		"E vm 'a': disk target");
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		begin();
+		domain("a");
+		disk("xvda", pairs[i].a, false);
+		fm_end();
+		domain("b");
+		disk("xvda", pairs[i].b, true);
+		fm_end();
+		end();
+		assert_int_equal(set.count, pairs[i].overlap ? 1 : 2);
+		if (pairs[i].overlap) {
+			told(i == 0 ? "is also that of" : "is also in part that of");
+		}
+	}
+	(void)state;
+}
+
+static void test_driver_domain(void **state)
+{
+	begin();
+	domain_begin("a");
+	fm_str("mv,assign", "/pcie@1");
+	fm_flag("mv,driver-domain");
+	domain_kernel();
+	fm_end();
+	domain_begin("b");
+	fm_flag("mv,driver-domain");
+	domain_kernel();
+	fm_end();
+	end();
+	told("E vm 'b': a driver domain (mv,driver-domain) needs devices (mv,assign)");
+	assert_int_equal(set.count, 1);
+	assert_true(vms[0].driver_domain);
+	(void)state;
+}
+
 static void test_storage(void **state)
 {
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
@@ -336,4 +404,5 @@ static void test_bad_storage(void **state)
 
 UNIT_MAIN(UNIT_TEST(test_disks), UNIT_TEST(test_device_numbers), UNIT_TEST(test_refused_disks),
 	  UNIT_TEST(test_refused_values), UNIT_TEST(test_no_storage),
-	  UNIT_TEST(test_shared_targets), UNIT_TEST(test_storage), UNIT_TEST(test_bad_storage))
+	  UNIT_TEST(test_shared_targets), UNIT_TEST(test_driver_domain_targets),
+	  UNIT_TEST(test_driver_domain), UNIT_TEST(test_storage), UNIT_TEST(test_bad_storage))

@@ -21,10 +21,11 @@
 #define S2_PTE_INNER	(3ULL << 8)	/* SH: inner shareable */
 #define S2_PTE_AF	(1ULL << 10)
 #define S2_PTE_XN	(1ULL << 54)
-#define S2_PTE_OWNED	(1ULL << 55)	/* software's */
+#define S2_PTE_SOFTWARE	(3ULL << 55)	/* software's attributes */
 #define S2_PTE_ADDR	0x0000fffffffff000ULL
 
-#define S2_ATTR_OWNED	0x100U		/* mem/p2m.h P2M_OWNED */
+#define S2_ATTR_SOFTWARE 0x300U		/* mem/p2m.h P2M_OWNED, P2M_FOREIGN */
+#define S2_ATTR_SHIFT	47U		/* from those bits to the entry's */
 
 static inline enum s2_kind arch_s2_kind(uint64_t pte, unsigned int level)
 {
@@ -51,10 +52,7 @@ static inline uint64_t arch_s2_leaf(hpa_t pa, unsigned int level, unsigned int a
 	if (!(attr & S2_EXEC)) {
 		pte |= S2_PTE_XN;
 	}
-	if (attr & S2_ATTR_OWNED) {
-		pte |= S2_PTE_OWNED;
-	}
-	return pte;
+	return pte | (uint64_t)(attr & S2_ATTR_SOFTWARE) << S2_ATTR_SHIFT;
 }
 
 static inline uint64_t arch_s2_table(hpa_t table)
@@ -84,10 +82,7 @@ static inline unsigned int arch_s2_attr(uint64_t pte)
 	if (!(pte & S2_PTE_XN)) {
 		attr |= S2_EXEC;
 	}
-	if (pte & S2_PTE_OWNED) {
-		attr |= S2_ATTR_OWNED;
-	}
-	return attr;
+	return attr | ((unsigned int)(pte >> S2_ATTR_SHIFT) & S2_ATTR_SOFTWARE);
 }
 
 static inline void arch_s2_set(uint64_t *slot, uint64_t pte)

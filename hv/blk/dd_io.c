@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Driver domains' disks: requests, their slots, the pool of pages, and the ring.
+ *
+ * A request's data lies together in pages of the pool, whatever pieces it has. Answers
+ * are read once and checked; a back end that breaks the rules loses its domain.
+ *
+ * Locking: all under the target's lock.
+ */
+#include "blk/dd.h"
+
+#include <arch/cpu.h>
+
+#include "blk/volume.h"
+#include "kern/log.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "mem/frame.h"
+#include "xen/evtchn.h"
+
+static struct dd_target *dd_of(struct blk_target *b)
+{
+	return container_of(b, struct dd_target, base);
+}
+
+static unsigned int slot_index(const struct dd_target *t, const struct dd_slot *s)
+{
+	return (unsigned int)(s - t->slot);
+}
+
+static void tick_arm(struct dd_target *t)
+{
+	if (!t->ticking) {
+		t->ticking = true;
+		timer_set(&t->tick, arch_now() + DD_TICK_NS);
+	}
+}
+
+/* --- pages ------------------------------------------------------------------------ */
+
+/* Linux maps what it keeps for writing, whatever it is for. */
+static void give(struct dd_target *t, unsigned int ref, void *page)
+{
+	hv_grants_give(t->grants, ref, page, true);
+}
+
+static bool pool_grow(struct dd_target *t)
+{
+	void *page;
+
+	if (t->pool_count == DD_POOL) {
+		return false;
+	}
+	page = frame_alloc(0, FRAME_ZERO);
+	if (page == NULL) {
+		return false;
+	}
+	t->pool[t->pool_count] = page;
+	t->pool_stack[t->pool_free++] = (uint16_t)t->pool_count;
+	if (t->grants != NULL) {
+		give(t, DD_POOL_REF + t->pool_count, page);
+	}
+	t->pool_count++;
+	return true;
+}
+
+/* Pages for the data of `s`; false if there are not enough now. */
+static bool pool_take(struct dd_target *t, struct dd_slot *s, unsigned int pages)
+{
+	while (t->pool_free < pages) {
+		if (!pool_grow(t)) {
+			t->counts[DD_STARVED]++;
+			return false;
+		}
+	}
+	for (unsigned int i = 0; i < pages; i++) {
+		s->page[i] = t->pool_stack[--t->pool_free];
+	}
+	s->pages = pages;
+	return true;
+}
+
+static void pool_return(struct dd_target *t, struct dd_slot *s)
+{
+	while (s->pages > 0) {
+		t->pool_stack[t->pool_free++] = s->page[--s->pages];
+	}
+}
+
+static bool pages_make(void **page, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		page[i] = frame_alloc(0, FRAME_ZERO);
+		if (page[i] == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int dd_io_init(struct dd_target *t)
+{
+	list_init(&t->free);
+	list_init(&t->queued);
+	list_init(&t->sent);
+	for (unsigned int i = 0; i < DD_SLOTS; i++) {
+		list_push_back(&t->free, &t->slot[i].node);
+	}
+	if (!pages_make(t->ring, DD_RING_PAGES) || !pages_make(t->list, DD_SLOTS)) {
+		goto fail;
+	}
+	while (t->pool_count < DD_POOL_MIN) {
+		if (!pool_grow(t)) {
+			goto fail;
+		}
+	}
+	return 0;
+
+fail:
+	dd_io_fini(t);
+	return -ENOMEM;
+}
+
+static void page_free(void *page)
+{
+	if (page != NULL) {
+		frame_free(page, 0);
+	}
+}
+
+void dd_io_fini(struct dd_target *t)
+{
+	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
+		page_free(t->ring[i]);
+	}
+	for (unsigned int i = 0; i < DD_SLOTS; i++) {
+		page_free(t->list[i]);
+	}
+	for (unsigned int i = 0; i < t->pool_count; i++) {
+		page_free(t->pool[i]);
+	}
+}
+
+/* Copy a request's data from its pieces to the slot's pages, or back. */
+static void copy(const struct dd_target *t, const struct dd_slot *s, bool back)
+{
+	unsigned int n = 0, at = 0;
+
+	for (unsigned int i = 0; i < s->r->piece_count; i++) {
+		const struct grant_piece *p = &s->r->piece[i];
+		uint8_t *data = (uint8_t *)p->page + p->offset;
+
+		for (unsigned int left = p->len; left > 0;) {
+			unsigned int len = MIN(left, (unsigned int)PAGE_SIZE - at);
+			uint8_t *page = (uint8_t *)t->pool[s->page[n]] + at;
+
+			memcpy(back ? data : page, back ? page : data, len);
+			data += len;
+			left -= len;
+			at += len;
+			if (at == PAGE_SIZE) {
+				at = 0;
+				n++;
+			}
+		}
+	}
+}
+
+/* --- slots ------------------------------------------------------------------------- */
+
+/* What it was sent for is done, or never will be. */
+static void slot_free(struct dd_target *t, struct dd_slot *s)
+{
+	list_remove(&s->node);
+	t->in_flight -= s->sent;
+	t->orphans -= s->sent && s->r == NULL;
+	s->sent = false;
+	s->r = NULL;
+	s->gen++;
+	pool_return(t, s);
+	list_push_front(&t->free, &s->node);
+}
+
+/* Its request ends now; what the back end does with it, it may still do. */
+static void slot_end(struct dd_target *t, struct dd_slot *s, int status)
+{
+	struct blk_request *r = s->r;
+
+	if (s->sent) {
+		s->r = NULL;
+		t->orphans++;
+		t->counts[DD_ORPHANS]++;
+	} else {
+		slot_free(t, s);
+	}
+	blk_target_finish(&t->base, r, status);
+}
+
+/* Whether an orphan may still write where `r` writes. */
+static bool is_locked(struct dd_target *t, const struct blk_request *r)
+{
+	const struct dd_slot *s;
+
+	if (t->orphans == 0 || (r->op != BLK_WRITE && r->op != BLK_DISCARD)) {
+		return false;
+	}
+	list_for_each(s, &t->sent, node) {
+		if (s->r == NULL && s->writes && s->sector < r->sector + r->sectors &&
+		    r->sector < s->sector + s->sectors) {
+			t->counts[DD_OVERLAPS]++;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- requests --------------------------------------------------------------------- */
+
+int dd_submit(struct blk_target *b, struct blk_request *r)
+{
+	struct dd_target *t = dd_of(b);
+	struct list *item = list_pop_front(&t->free);
+	struct dd_slot *s;
+
+	if (item == NULL) {
+		return -EAGAIN;
+	}
+	s = list_entry(item, struct dd_slot, node);
+	s->r = r;
+	r->at.piece = slot_index(t, s);
+	list_push_back(&t->queued, &s->node);
+	return 0;
+}
+
+void dd_cancel(struct blk_target *b, struct blk_request *r, int status)
+{
+	struct dd_target *t = dd_of(b);
+
+	slot_end(t, &t->slot[r->at.piece], status);
+}
+
+/* Word `w` of entry `at` of the ring. */
+static inline uint64_t *ring_word(const struct dd_target *t, uint32_t at, unsigned int w)
+{
+	uint32_t byte = BLKIF_ENTRIES_AT +
+			((at & t->mask) * BLKIF_ENTRY_WORDS + w) * (uint32_t)sizeof(uint64_t);
+	uint8_t *page = t->ring[byte >> PAGE_SHIFT];
+
+	return (uint64_t *)(void *)(page + (byte & PAGE_MASK));
+}
+
+static inline void put(const struct dd_target *t, unsigned int w, uint64_t value)
+{
+	WRITE_ONCE(*ring_word(t, t->prod, w), value);
+}
+
+static struct blkif_indices *indices(const struct dd_target *t)
+{
+	return t->ring[0];
+}
+
+/* Segment `i` of `bytes` that lie in the slot's pages. */
+static uint64_t segment(const struct dd_target *t, const struct dd_slot *s, unsigned int i,
+			uint64_t bytes)
+{
+	uint64_t len = MIN(bytes - ((uint64_t)i << PAGE_SHIFT), (uint64_t)PAGE_SIZE);
+	uint64_t last = (len >> BLK_SECTOR_SHIFT) - 1;
+
+	return hv_grants_ref(t->grants, DD_POOL_REF + s->page[i]) | last << 40;
+}
+
+/* A read or write: its segments in the entry, or in the slot's list if they are many. */
+static void put_data(struct dd_target *t, const struct dd_slot *s)
+{
+	const struct blk_request *r = s->r;
+	unsigned int op = r->op == BLK_READ ? BLKIF_OP_READ : BLKIF_OP_WRITE;
+	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
+	uint64_t *list = t->list[slot_index(t, s)];
+
+	put(t, 2, r->sector);
+	if (s->pages <= BLKIF_SEGMENTS) {
+		put(t, 0, op | (uint64_t)s->pages << 8);
+		for (unsigned int i = 0; i < s->pages; i++) {
+			put(t, BLKIF_SEG_AT + i, segment(t, s, i, bytes));
+		}
+		return;
+	}
+	t->counts[DD_INDIRECT]++;
+	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)s->pages << 16);
+	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_LIST_REF + slot_index(t, s)) << 32);
+	for (unsigned int i = 0; i < s->pages; i++) {
+		WRITE_ONCE(list[i], segment(t, s, i, bytes));
+	}
+}
+
+static void put_request(struct dd_target *t, const struct dd_slot *s)
+{
+	const struct blk_request *r = s->r;
+
+	put(t, 1, slot_index(t, s) | (uint64_t)s->gen << 16);
+	switch (r->op) {
+	case BLK_FLUSH:
+		put(t, 0, BLKIF_OP_FLUSH);
+		put(t, 2, 0);
+		break;
+	case BLK_DISCARD:
+		put(t, 0, BLKIF_OP_DISCARD);
+		put(t, 2, r->sector);
+		put(t, 3, r->sectors);
+		break;
+	default:
+		put_data(t, s);
+		break;
+	}
+}
+
+/* Send the request of a slot; false if it must wait. */
+static bool send(struct dd_target *t, struct dd_slot *s)
+{
+	const struct blk_request *r = s->r;
+	bool has_data = r->op == BLK_READ || r->op == BLK_WRITE;
+	uint64_t bytes = has_data ? r->sectors << BLK_SECTOR_SHIFT : 0;
+
+	if (is_locked(t, r) ||
+	    !pool_take(t, s, (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT))) {
+		return false;
+	}
+	if (r->op == BLK_WRITE) {
+		copy(t, s, false);
+	}
+	if (t->in_flight == 0) {
+		t->heard = arch_now();
+	}
+	list_remove(&s->node);
+	list_push_back(&t->sent, &s->node);
+	s->sent = true;
+	s->writes = r->op == BLK_WRITE || r->op == BLK_DISCARD;
+	s->sector = r->sector;
+	s->sectors = r->sectors;
+	t->in_flight++;
+	t->counts[DD_SENT]++;
+	put_request(t, s);
+	t->prod++;
+	return true;
+}
+
+/* Publish what was sent, and tell the back end if it asked (io/ring.h). */
+static void publish(struct dd_target *t)
+{
+	uint32_t old = t->told;
+	uint32_t event;
+
+	if (t->prod == old) {
+		return;
+	}
+	/* Release: the requests before the index. */
+	atomic_store_explicit(&indices(t)->req_prod, t->prod, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+	event = atomic_load_explicit(&indices(t)->req_event, memory_order_relaxed);
+	t->told = t->prod;
+	if (t->prod - event < t->prod - old) {
+		t->counts[DD_EVENTS]++;
+		evtchn_notify_offer(t->d, t->offer);
+	} else {
+		t->counts[DD_EVENTS_SAVED]++;
+	}
+}
+
+bool dd_pump(struct blk_target *b)
+{
+	struct dd_target *t = dd_of(b);
+
+	while (t->up && !list_empty(&t->queued) && t->in_flight <= t->mask &&
+	       send(t, list_entry(t->queued.next, struct dd_slot, node))) {
+	}
+	if (t->up) {
+		publish(t);
+	}
+	if (t->in_flight > 0 || !t->up) {
+		tick_arm(t);
+	}
+	return false;
+}
+
+/* --- answers ----------------------------------------------------------------------- */
+
+void dd_breach(struct dd_target *t, const char *why)
+{
+	t->counts[DD_BREACHES]++;
+	t->up = false;
+	if (t->d != NULL) {
+		domain_crash_soon(t->d, why);
+	}
+}
+
+static int status_of(int16_t status)
+{
+	return status == BLKIF_OKAY ? 0 : status == BLKIF_UNSUPPORTED ? -ENOSYS : -EIO;
+}
+
+/* False: there is no such request. */
+static bool answer_take(struct dd_target *t, uint64_t id, int16_t status)
+{
+	struct dd_slot *s = &t->slot[id & (DD_SLOTS - 1)];
+	struct blk_request *r = s->r;
+
+	if (!s->sent || id != (slot_index(t, s) | (uint64_t)s->gen << 16)) {
+		return false;
+	}
+	t->counts[DD_ANSWERS]++;
+	t->counts[DD_ERRORS] += status != BLKIF_OKAY;
+	if (r != NULL && r->op == BLK_READ && status == BLKIF_OKAY) {
+		copy(t, s, true);
+	}
+	slot_free(t, s);
+	if (r != NULL) {
+		blk_target_finish(&t->base, r, status_of(status));
+	} else {
+		/* A write may have waited for it, or the end of the target. */
+		blk_target_ready(&t->base);
+		dd_poke(t);
+	}
+	return true;
+}
+
+/* Bounded: each request that was sent has one answer. */
+static const char *answers_take(struct dd_target *t)
+{
+	struct blkif_indices *x = indices(t);
+
+	for (;;) {
+		/* Acquire: the answers before it are read after it. */
+		uint32_t prod = atomic_load_explicit(&x->rsp_prod, memory_order_acquire);
+
+		if (prod - t->cons > t->told - t->cons) {
+			return "has a disk's ring index out of range";
+		}
+		for (; t->cons != prod; t->cons++) {
+			uint64_t id = READ_ONCE(*ring_word(t, t->cons, 0));
+			uint64_t w1 = READ_ONCE(*ring_word(t, t->cons, 1));
+
+			if (!answer_take(t, id, (int16_t)(w1 >> 16))) {
+				return "answers a disk request that there is not";
+			}
+		}
+		/* Before it stops: ask for an event, look once more. */
+		atomic_store_explicit(&x->rsp_event, t->cons + 1, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (atomic_load_explicit(&x->rsp_prod, memory_order_relaxed) == t->cons) {
+			return NULL;
+		}
+	}
+}
+
+void dd_event(void *target)
+{
+	struct dd_target *t = target;
+
+	spin_lock(&t->base.lock);
+	if (t->up) {
+		const char *why = answers_take(t);
+
+		t->heard = arch_now();
+		if (why != NULL) {
+			dd_breach(t, why);
+		}
+	}
+	spin_unlock(&t->base.lock);
+}
+
+/* --- up and down --------------------------------------------------------------------- */
+
+void dd_io_reset(struct dd_target *t)
+{
+	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
+		memset(t->ring[i], 0, PAGE_SIZE);
+		give(t, i, t->ring[i]);
+	}
+	atomic_store_explicit(&indices(t)->req_event, 1, memory_order_relaxed);
+	atomic_store_explicit(&indices(t)->rsp_event, 1, memory_order_relaxed);
+	for (unsigned int i = 0; i < DD_SLOTS; i++) {
+		give(t, DD_LIST_REF + i, t->list[i]);
+	}
+	for (unsigned int i = 0; i < t->pool_count; i++) {
+		give(t, DD_POOL_REF + i, t->pool[i]);
+	}
+	t->prod = 0;
+	t->told = 0;
+	t->cons = 0;
+}
+
+void dd_io_up(struct dd_target *t, unsigned int order)
+{
+	t->mask = blkif_ring_size(order) - 1;
+	t->up = true;
+	blk_target_ready(&t->base);
+}
+
+void dd_io_down(struct dd_target *t)
+{
+	t->up = false;
+	tick_arm(t);
+}
+
+void dd_io_unsend(struct dd_target *t)
+{
+	while (!list_empty(&t->sent)) {
+		/* The latest first, so that they are sent in their old order. */
+		struct dd_slot *s = list_entry(t->sent.prev, struct dd_slot, node);
+
+		if (s->r == NULL) {
+			slot_free(t, s);
+			continue;
+		}
+		t->counts[DD_RESENT]++;
+		t->in_flight--;
+		s->sent = false;
+		s->gen++;
+		pool_return(t, s);
+		list_remove(&s->node);
+		list_push_front(&t->queued, &s->node);
+	}
+}
+
+/* --- time ------------------------------------------------------------------------------ */
+
+/* End what waited longer than its volume allows; true if some with a limit are left. */
+static bool expire(struct dd_target *t, struct list *list)
+{
+	uint64_t now = arch_now();
+	struct dd_slot *s, *next;
+	bool left = false;
+
+	list_for_each_safe(s, next, list, node) {
+		uint64_t limit = s->r != NULL ? s->r->volume->config.outage_ns : 0;
+
+		if (limit == 0) {
+			continue;
+		}
+		if (now - s->r->start < limit) {
+			left = true;
+			continue;
+		}
+		s->r->volume->stats.expired++;
+		slot_end(t, s, -EIO);
+	}
+	return left;
+}
+
+/* True: look again later. */
+static bool look(struct dd_target *t, struct domain **hung)
+{
+	bool left;
+
+	if (t->up) {
+		if (t->in_flight > 0 && arch_now() - t->heard >= DD_HANG_NS) {
+			*hung = domain_get(t->d);
+			return false;
+		}
+		return t->in_flight > 0;
+	}
+	left = expire(t, &t->queued);
+	left |= expire(t, &t->sent);
+	left |= blk_target_expire(&t->base);
+	return left;
+}
+
+void dd_tick(struct timer *timer)
+{
+	struct dd_target *t = container_of(timer, struct dd_target, tick);
+	struct domain *hung = NULL;
+
+	spin_lock(&t->base.lock);
+	t->ticking = false;
+	if (!t->gone && look(t, &hung)) {
+		tick_arm(t);
+	}
+	spin_unlock(&t->base.lock);
+	if (hung != NULL) {
+		log_warn("blk", "%s: no answer for %llu s, its driver domain is ended", t->base.name,
+			 DD_HANG_NS / 1000000000ULL);
+		domain_shutdown(hung, SHUTDOWN_WATCHDOG);
+		domain_put(hung);
+	}
+}
