@@ -18,7 +18,7 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: help setup run shell check soak guests bench bench-net bench-guests
+.PHONY: help setup run shell check soak guests bench bench-net bench-create bench-guests
 
 help:
 	@printf '%s\n' \
@@ -26,8 +26,9 @@ help:
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
 		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
-		'make bench        all benchmarks: bench-net' \
+		'make bench        all benchmarks: bench-net, bench-create' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
+		'make bench-create  making and ending VMs in instructions: build/bench/create.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
 		'make guests       kernel and initrd of the demo guests' \
@@ -63,12 +64,17 @@ soak: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
-bench: bench-net
+bench: bench-net bench-create
 
 bench-net: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
 		bench-guests
 	@$(PYTHON) bench/run-net
+
+bench-create: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
+		guests build/guests/tiny.img build/bench/insn-create.so
+	@$(PYTHON) bench/run-create
 
 # Guests
 
@@ -140,7 +146,13 @@ build/guests/bench.cpio.gz: bench/guest/mkinitrd bench/guest/init \
 	@echo "  INITRD $@"
 	@$(PYTHON) bench/guest/mkinitrd standard $@
 
-build/bench/insn-split.so: bench/insn-split.c | build/.setup
+build/guests/tiny.img: bench/create/tiny.S | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) -c -o $(@:.img=.o) $<
+	@aarch64-linux-gnu-objcopy -O binary $(@:.img=.o) $@
+
+build/bench/insn-%.so: bench/insn-%.c | build/.setup
 	@mkdir -p $(@D)
 	@echo "  PLUGIN $@"
 	@gcc -std=gnu11 -O2 -fPIC -shared -Werror -Wall -Wextra -Wshadow \

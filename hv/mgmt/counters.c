@@ -4,6 +4,7 @@
  */
 #include "mgmt/counters.h"
 
+#include "mem/frame.h"
 #include "mgmt/mgmt_port.h"
 #include "net/port.h"
 #include "vm/domain.h"
@@ -60,6 +61,7 @@ static unsigned int stores(struct counter *out)
 	out[n++] = (struct counter){ "xenstore_bad_conns", xs.bad_conns };
 	out[n++] = (struct counter){ "xenstore_nodes", xs.node_count };
 	out[n++] = (struct counter){ "xenstore_watches", xs.watch_count };
+	out[n++] = (struct counter){ "ram_zeroed_in_advance", frame_scrubbed_total() };
 	mux_get_stats(&mux);
 	out[n++] = (struct counter){ "console_sent", mux.sent };
 	out[n++] = (struct counter){ "console_lost", mux.lost };

@@ -8,6 +8,7 @@
 #include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "harness.h"
@@ -152,6 +153,10 @@ bool host_take_alarm(unsigned int id)
 	return true;
 }
 
+void arch_cpu_poll(void)
+{
+}
+
 static uint64_t entropy_next(void)
 {
 	/* xorshift64: repeatable, which tests and fuzzing want. */
@@ -173,6 +178,16 @@ void arch_ram_clean(const void *va, size_t n)
 {
 	(void)va;
 	(void)n;
+}
+
+void arch_ram_zero(void *va, size_t n)
+{
+	memset(va, 0, n);
+}
+
+void arch_ram_copy(void *dst, const void *src, size_t n)
+{
+	memcpy(dst, src, n);
 }
 
 void arch_icache_flush(void)

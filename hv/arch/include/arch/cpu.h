@@ -32,6 +32,9 @@ MUST_CHECK int arch_cpu_start(unsigned int id);
  */
 void arch_cpu_idle(void);
 
+/* Take an interrupt that waits, if one does. As arch_cpu_idle() without sleep. */
+void arch_cpu_poll(void);
+
 /* Make CPU `id` leave its guest or its sleep. Any CPU, any lock held. */
 void arch_cpu_kick(unsigned int id);
 
@@ -63,6 +66,9 @@ void arch_simd_end(void);
  * its caches off and must not see what was there before.
  */
 void arch_ram_clean(const void *va, size_t n);
+/* Zero RAM, or copy to it, and clean what was written, in one pass. */
+void arch_ram_zero(void *va, size_t n);
+void arch_ram_copy(void *dst, const void *src, size_t n);
 /* Code was written to RAM that a guest runs next. */
 void arch_icache_flush(void);
 
