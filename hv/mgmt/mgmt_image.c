@@ -75,7 +75,7 @@ static enum mv_status image_data(struct mgmt_call *c)
 				   (unsigned long long)mv_get64(d->offset));
 	}
 	c->silent = (flags & MV_DATA_ACK) == 0;
-	return answer(c, s);
+	return c->silent ? MV_OK : answer(c, s);
 }
 
 /* The image that a request names; NULL: answer *status. */
