@@ -257,12 +257,21 @@ int store_begin(const uint8_t sha256[32], uint64_t size, const char *name,
 	return 0;
 }
 
-bool store_has_chunk(const struct store_image *s, uint64_t n)
+uint8_t store_chunk_byte(const struct store_image *s, uint64_t n)
 {
-	if (s->state != STORE_PARTIAL) {
-		return s->state != STORE_BAD && n < chunk_count(s);
+	uint64_t words = BITMAP_WORDS(chunk_count(s));
+	uint64_t at = n / 64;
+	unsigned int shift = n % 64;
+	uint64_t bits;
+
+	if (s->state != STORE_PARTIAL || at >= words) {
+		return 0;
 	}
-	return n < chunk_count(s) && bitmap_test(s->chunks, n);
+	bits = s->chunks[at] >> shift;
+	if (shift > 56 && at + 1 < words) {
+		bits |= s->chunks[at + 1] << (64 - shift);
+	}
+	return (uint8_t)bits;
 }
 
 /* Move `have` over what is there now. */
