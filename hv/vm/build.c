@@ -3,9 +3,9 @@
  * The domain builder: from a description to a domain that is ready to run, in
  * steps of about 100 microseconds so that others run meanwhile.
  *
- * RAM is zeroed before the guest can reach it, or was in idle time (mem/frame.h), but for
- * what files are copied to. The kernel lies at the start of
- * RAM, the device tree and below it the RAM disk at the end of the first bank.
+ * RAM is zeroed before the guest can reach it, or was in idle time
+ * (mem/frame.h), but for what files are copied to. The kernel lies at the start
+ * of RAM, the device tree and below it the RAM disk at the end of the first bank.
  */
 #include "kern/log.h"
 #include "kern/random.h"
