@@ -25,7 +25,7 @@ help:
 		'make run          set up, build, boot three Debian guests, check what they can do' \
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
-		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
+		'make soak         long tests (tests/soak): restarts, cycles, 16 GiB, floods' \
 		'make bench        all benchmarks: bench-net, bench-create' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
 		'make bench-create  making and ending VMs in instructions: build/bench/create.json' \
@@ -61,7 +61,8 @@ check: build/.setup
 
 # Hours, not minutes: not a part of check.
 soak: build/.setup
-	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests \
+		guests-bare bench-guests build/guests/tiny.img
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
 bench: bench-net bench-create
