@@ -174,7 +174,8 @@ void cpu_resume(void)
 		if ((atomic_load_explicit(&c->pending, memory_order_acquire) & ~CPU_LATE) == 0) {
 			uint64_t start = arch_now();
 
-			if (cpu_idle_hook != NULL && cpu_idle_hook()) {
+			/* Not while deferred work rests: that goes on at once. */
+			if (!c->resting && cpu_idle_hook != NULL && cpu_idle_hook()) {
 				arch_cpu_poll();
 			} else {
 				arch_cpu_idle();
