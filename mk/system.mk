@@ -18,7 +18,7 @@ build/.setup: scripts/setup
 .PHONY: check-programs
 check-programs: unit fuzzers
 
-.PHONY: help setup run shell check soak guests bench bench-net bench-blk \
+.PHONY: help setup run shell check soak guests bench bench-net bench-blk bench-create \
 	bench-guests bench-blk-guests
 
 help:
@@ -26,10 +26,11 @@ help:
 		'make run          set up, build, boot four Debian guests, check what they can do' \
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
-		'make soak         long tests (tests/soak): disks, power cuts, a driver domain that dies 100 times' \
-		'make bench        all benchmarks: bench-net, bench-blk' \
+		'make soak         long tests (tests/soak): disks, power cuts, restarts, cycles, 16 GiB, floods' \
+		'make bench        all benchmarks: bench-net, bench-blk, bench-create' \
 		'make bench-net    packets between guests and to the wire, in instructions: build/bench/net.json' \
 		'make bench-blk    requests to disks in instructions: build/bench/blk.json' \
+		'make bench-create  making and ending VMs in instructions: build/bench/create.json' \
 		'make setup        install packages and download what the guests need' \
 		'make              the hypervisor and mvctl' \
 		'make guests       kernel and initrd of the demo guests' \
@@ -63,10 +64,11 @@ check: build/.setup
 # Too long to be a part of check.
 soak: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests \
-		storage-guests build/guests/debian-soak.img
+		storage-guests guests-bare bench-guests build/guests/debian-soak.img \
+		build/guests/tiny.img
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
-bench: bench-net bench-blk
+bench: bench-net bench-blk bench-create
 
 bench-net: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
@@ -77,6 +79,11 @@ bench-blk: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
 		bench-blk-guests
 	@$(PYTHON) bench/run-blk
+
+bench-create: build/.setup
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all \
+		guests build/guests/tiny.img build/bench/insn-create.so
+	@$(PYTHON) bench/run-create
 
 # Guests
 
@@ -191,7 +198,13 @@ build/guests/bench-blk.cpio.gz: bench/blk/mkinitrd bench/blk/init guests/common/
 	@echo "  INITRD $@"
 	@$(PYTHON) bench/blk/mkinitrd standard $@
 
-build/bench/insn-split.so: bench/insn-split.c | build/.setup
+build/guests/tiny.img: bench/create/tiny.S | build/.setup
+	@mkdir -p $(@D)
+	@echo "  GUEST $@"
+	@$(GUEST_CC) -c -o $(@:.img=.o) $<
+	@aarch64-linux-gnu-objcopy -O binary $(@:.img=.o) $@
+
+build/bench/insn-%.so: bench/insn-%.c | build/.setup
 	@mkdir -p $(@D)
 	@echo "  PLUGIN $@"
 	@gcc -std=gnu11 -O2 -fPIC -shared -Werror -Wall -Wextra -Wshadow \

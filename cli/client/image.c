@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The push of an image: data packets without waiting, an answer asked for
- * every few of them, and the window (client/window.h) that says what next.
+ * The push of an image: data packets without waiting, some answers asked for
+ * in each window of them, and the window (client/window.h) that says what next.
  */
 #include "client/image.h"
 
@@ -13,7 +13,8 @@
 #include "client/clock.h"
 #include "client/window.h"
 
-#define ASK_EVERY	4	/* packets, and the last one that may be sent */
+#define ASK_EVERY_MIN	4	/* packets, and the last one that may be sent */
+#define ASKS_A_WINDOW	8
 #define QUIET_MIN_MS	20
 #define QUIET_MAX_MS	1000
 #define CHECK_EVERY_US	20000
@@ -79,6 +80,14 @@ static int send_chunk(struct pusher *x, uint32_t id, uint32_t chunk, bool ask)
 			    x->p->data + offset, n);
 }
 
+/* Packets between two that ask: an answer costs the node as much as some data. */
+static unsigned int ask_every(const struct pusher *x)
+{
+	unsigned int n = x->w.width / ASKS_A_WINDOW;
+
+	return n > ASK_EVERY_MIN ? n : ASK_EVERY_MIN;
+}
+
 /* Send what the window allows. The last one asks, too. */
 static int send_some(struct pusher *x)
 {
@@ -92,7 +101,7 @@ static int send_some(struct pusher *x)
 
 		window_sent(&x->w, this_one, id);
 		more = window_next(&x->w, &chunk);
-		ask = !more || ++x->unasked >= ASK_EVERY;
+		ask = !more || ++x->unasked >= ask_every(x);
 		x->unasked = ask ? 0 : x->unasked;
 		if (ask && x->timed_id == 0) {
 			x->timed_id = id;

@@ -15,6 +15,7 @@
 #define DRAW_EVERY_MS	100
 #define BAR_MAX		40
 #define AROUND_BAR	52	/* columns of name, numbers and rate */
+#define LINE_SIZE	128
 
 void progress_begin(struct progress *p, const char *name, uint64_t total)
 {
@@ -24,14 +25,16 @@ void progress_begin(struct progress *p, const char *name, uint64_t total)
 	};
 }
 
-static unsigned int bar_width(void)
+static unsigned int columns_now(void)
 {
 	struct winsize w;
-	unsigned int columns = 80;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
-		columns = w.ws_col;
-	}
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ?
+		w.ws_col : 80;
+}
+
+static unsigned int bar_width(unsigned int columns)
+{
 	if (columns <= AROUND_BAR) {
 		return 0;
 	}
@@ -42,8 +45,8 @@ static void draw(const struct progress *p, uint64_t done, const char *note)
 {
 	uint64_t ms = clock_ms() - p->begin_ms + 1;
 	uint64_t rate = (done - p->first) * 1000 / ms;
-	unsigned int width = bar_width();
-	char bar[BAR_MAX + 1], text[16], speed[16];
+	unsigned int columns = columns_now(), width = bar_width(columns);
+	char bar[BAR_MAX + 1], text[16], speed[16], line[LINE_SIZE];
 	unsigned int full = p->total == 0 ? width :
 		(unsigned int)(done * width / p->total);
 
@@ -52,9 +55,11 @@ static void draw(const struct progress *p, uint64_t done, const char *note)
 	bar[width] = '\0';
 	format_size(text, sizeof(text), done);
 	format_size(speed, sizeof(speed), rate);
-	fprintf(stderr, "\r%-20.20s [%s] %3u%% %9s %9s/s%s\033[K", p->name, bar,
-		p->total == 0 ? 100 : (unsigned int)(done * 100 / p->total),
-		text, speed, note);
+	snprintf(line, sizeof(line), "%-20.20s [%s] %3u%% %9s %9s/s%s", p->name,
+		 bar, p->total == 0 ? 100 :
+		 (unsigned int)(done * 100 / p->total), text, speed, note);
+	/* A line that wraps would stay. */
+	fprintf(stderr, "\r%.*s\033[K", (int)columns - 1, line);
 	fflush(stderr);
 }
 

@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/call.h"
-#include "client/list.h"
-#include "globals.h"
+#include "verb/device.h"
 #include "verb/kinds.h"
 #include "verb/target.h"
 #include "verb/vm.h"
@@ -35,27 +33,20 @@ static bool read_disk(const char *text, struct mv_vbd *out)
 	return true;
 }
 
-static void show_disk(const struct session *s, const struct mv_vbd *v)
+static void show_disk(const void *made)
 {
-	struct json j;
-
-	if (globals.json) {
-		json_begin(&j, &s->node);
-		json_open(&j, "disk", '{');
-		record_json(&j, &kind_vbd, v);
-		json_close(&j, '}');
-		json_finish(&j);
-		return;
-	}
-	records_table(&kind_vbd, v, 1);
+	records_table(&kind_vbd, made, 1);
 }
+
+static const struct device_kind disks = {
+	.attach = MV_VBD_ATTACH, .detach = MV_VBD_DETACH, .list = MV_VBD_LIST,
+	.size = sizeof(struct mv_vbd), .record = &kind_vbd,
+	.one = "disk", .many = "disks", .show = show_disk,
+};
 
 int verb_block_attach(const struct verb *verb, int argc, char **argv)
 {
 	struct mv_vbd_attach a;
-	struct mv_vbd made;
-	struct target t;
-	int status, err;
 
 	if (has_options(verb, argc, argv)) {
 		return EXIT_USAGE;
@@ -67,26 +58,14 @@ int verb_block_attach(const struct verb *verb, int argc, char **argv)
 	if (!read_disk(argv[2], &a.vbd) || !vm_reference(argv[1], &a.vm)) {
 		return EXIT_FAILED;
 	}
-	status = target_open(&t);
-	if (status != 0) {
-		return status;
-	}
-	err = session_ask(&t.s, MV_VBD_ATTACH, &a, sizeof(a), &made,
-			  sizeof(made));
-	if (err != 0) {
-		status = tell_failure(&t.s, argv[1], err);
-	} else {
-		show_disk(&t.s, &made);
-	}
-	target_close(&t);
-	return status;
+	return device_attach(&disks, argv[1], &a, sizeof(a));
 }
 
 int verb_block_detach(const struct verb *verb, int argc, char **argv)
 {
 	struct mv_vbd_detach d;
 	struct target t;
-	int status, err;
+	int status;
 
 	if (has_options(verb, argc, argv)) {
 		return EXIT_USAGE;
@@ -100,61 +79,14 @@ int verb_block_detach(const struct verb *verb, int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	status = target_open(&t);
-	if (status != 0) {
-		return status;
+	if (status == 0) {
+		status = device_detach(&disks, &t.s, verb, argv[1], &d, sizeof(d));
+		target_close(&t);
 	}
-	err = session_ask(&t.s, MV_VBD_DETACH, &d, sizeof(d), NULL, 0);
-	if (err != 0) {
-		status = tell_failure(&t.s, argv[1], err);
-	} else {
-		tell_done(&t.s, verb->name, argv[1]);
-	}
-	target_close(&t);
 	return status;
-}
-
-static int show_disks(struct session *s, const char *name)
-{
-	struct mv_vm_info info;
-	struct list l;
-	struct json j;
-	int status = vm_find(s, name, &info);
-	int err;
-
-	if (status != 0) {
-		return status;
-	}
-	err = list_fetch(s, MV_VBD_LIST, mv_get32(info.vm.id),
-			 sizeof(struct mv_vbd), &l);
-	if (err != 0) {
-		return tell_failure(s, name, err);
-	}
-	if (globals.json) {
-		json_begin(&j, &s->node);
-		records_json(&j, "disks", &kind_vbd, l.entry, l.count);
-		json_finish(&j);
-	} else {
-		records_table(&kind_vbd, l.entry, l.count);
-	}
-	list_free(&l);
-	return 0;
 }
 
 int verb_block_list(const struct verb *verb, int argc, char **argv)
 {
-	struct target t;
-	int status;
-
-	if (has_options(verb, argc, argv)) {
-		return EXIT_USAGE;
-	}
-	if (argc != 2) {
-		return usage_error(verb, "it takes one VM");
-	}
-	status = target_open(&t);
-	if (status == 0) {
-		status = show_disks(&t.s, argv[1]);
-		target_close(&t);
-	}
-	return status;
+	return device_list(&disks, verb, argc, argv);
 }

@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/call.h"
-#include "client/list.h"
-#include "globals.h"
 #include "lib/parse.h"
 #include "out/human.h"
+#include "verb/device.h"
 #include "verb/kinds.h"
 #include "verb/target.h"
 #include "verb/vm.h"
@@ -36,30 +34,25 @@ static void fill(struct mv_vif *out, const struct vm_vif_config *v)
 	memcpy(out->label, v->name, strnlen(v->name, sizeof(out->label) - 1));
 }
 
-static void show_vif(const struct session *s, const struct mv_vif *v)
+static void show_vif(const void *made)
 {
+	const struct mv_vif *v = made;
 	char mac[18];
-	struct json j;
 
-	if (globals.json) {
-		json_begin(&j, &s->node);
-		json_open(&j, "vif", '{');
-		record_json(&j, &kind_vif, v);
-		json_close(&j, '}');
-		json_finish(&j);
-		return;
-	}
 	format_mac(mac, v->mac);
 	printf("vif %u, mac %s\n", mv_get32(v->devid), mac);
 }
+
+static const struct device_kind vifs = {
+	.attach = MV_VIF_ATTACH, .detach = MV_VIF_DETACH, .list = MV_VIF_LIST,
+	.size = sizeof(struct mv_vif), .record = &kind_vif,
+	.one = "vif", .many = "vifs", .show = show_vif,
+};
 
 int verb_network_attach(const struct verb *verb, int argc, char **argv)
 {
 	struct vm_vif_config config;
 	struct mv_vif_attach a;
-	struct mv_vif made;
-	struct target t;
-	int status, err;
 
 	if (has_options(verb, argc, argv)) {
 		return EXIT_USAGE;
@@ -73,34 +66,7 @@ int verb_network_attach(const struct verb *verb, int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	fill(&a.vif, &config);
-	status = target_open(&t);
-	if (status != 0) {
-		return status;
-	}
-	err = session_ask(&t.s, MV_VIF_ATTACH, &a, sizeof(a), &made,
-			  sizeof(made));
-	if (err != 0) {
-		status = tell_failure(&t.s, argv[1], err);
-	} else {
-		show_vif(&t.s, &made);
-	}
-	target_close(&t);
-	return status;
-}
-
-/* All vifs of a VM. 0, or an exit status after telling. */
-static int fetch_vifs(struct session *s, const char *name, struct list *l)
-{
-	struct mv_vm_info info;
-	int status = vm_find(s, name, &info);
-	int err;
-
-	if (status != 0) {
-		return status;
-	}
-	err = list_fetch(s, MV_VIF_LIST, mv_get32(info.vm.id),
-			 sizeof(struct mv_vif), l);
-	return err == 0 ? 0 : tell_failure(s, name, err);
+	return device_attach(&vifs, argv[1], &a, sizeof(a));
 }
 
 /* A vif by its number, or by its MAC. */
@@ -121,7 +87,7 @@ static int find_vif(struct session *s, const char *name, const char *word,
 			   word);
 		return EXIT_FAILED;
 	}
-	status = fetch_vifs(s, name, &l);
+	status = device_fetch(&vifs, s, name, &l);
 	if (status != 0) {
 		return status;
 	}
@@ -145,7 +111,7 @@ int verb_network_detach(const struct verb *verb, int argc, char **argv)
 {
 	struct mv_vif_detach d;
 	struct target t;
-	int status, err;
+	int status;
 
 	if (has_options(verb, argc, argv)) {
 		return EXIT_USAGE;
@@ -163,12 +129,7 @@ int verb_network_detach(const struct verb *verb, int argc, char **argv)
 	}
 	status = find_vif(&t.s, argv[1], argv[2], &d.devid);
 	if (status == 0) {
-		err = session_ask(&t.s, MV_VIF_DETACH, &d, sizeof(d), NULL, 0);
-		if (err != 0) {
-			status = tell_failure(&t.s, argv[1], err);
-		} else {
-			tell_done(&t.s, verb->name, argv[1]);
-		}
+		status = device_detach(&vifs, &t.s, verb, argv[1], &d, sizeof(d));
 	}
 	target_close(&t);
 	return status;
@@ -176,32 +137,5 @@ int verb_network_detach(const struct verb *verb, int argc, char **argv)
 
 int verb_network_list(const struct verb *verb, int argc, char **argv)
 {
-	struct target t;
-	struct list l;
-	struct json j;
-	int status;
-
-	if (has_options(verb, argc, argv)) {
-		return EXIT_USAGE;
-	}
-	if (argc != 2) {
-		return usage_error(verb, "it takes one VM");
-	}
-	status = target_open(&t);
-	if (status != 0) {
-		return status;
-	}
-	status = fetch_vifs(&t.s, argv[1], &l);
-	if (status == 0 && globals.json) {
-		json_begin(&j, &t.s.node);
-		records_json(&j, "vifs", &kind_vif, l.entry, l.count);
-		json_finish(&j);
-	} else if (status == 0) {
-		records_table(&kind_vif, l.entry, l.count);
-	}
-	if (status == 0) {
-		list_free(&l);
-	}
-	target_close(&t);
-	return status;
+	return device_list(&vifs, verb, argc, argv);
 }

@@ -230,6 +230,7 @@ NORETURN void upcall_boot(void)
 		panic("the block switch could not be made (error %d)", err);
 	}
 	vcpu_switch_hook = runstate_update;
+	cpu_idle_hook = frame_scrub;
 	prompt_init();
 	if (m->has_uart) {
 		pl011_enable_rx_irq();

@@ -11,6 +11,7 @@
 
 struct cpu cpus[CPU_MAX];
 unsigned int cpu_count = 1;
+bool (*cpu_idle_hook)(void);
 
 /* What a CPU rests from. */
 #define REASONS_DEFERRABLE	(CPU_WORK | CPU_QUIESCE)
@@ -173,7 +174,12 @@ void cpu_resume(void)
 		if ((atomic_load_explicit(&c->pending, memory_order_acquire) & ~CPU_LATE) == 0) {
 			uint64_t start = arch_now();
 
-			arch_cpu_idle();
+			/* Not while deferred work rests: that goes on at once. */
+			if (!c->resting && cpu_idle_hook != NULL && cpu_idle_hook()) {
+				arch_cpu_poll();
+			} else {
+				arch_cpu_idle();
+			}
 			c->idle_ns += arch_now() - start;
 		}
 	}

@@ -61,7 +61,7 @@ struct cpu {
 	bool yield;
 
 	_Atomic uint64_t epoch;		/* the last quiesce epoch passed */
-	uint64_t idle_ns;		/* all time asleep */
+	uint64_t idle_ns;		/* all time asleep, or in the idle hook */
 
 	const struct spinlock *held[LOCK_HELD_MAX];	/* LOCK_CHECK */
 	unsigned int held_count;
@@ -69,6 +69,12 @@ struct cpu {
 
 extern struct cpu cpus[CPU_MAX];
 extern unsigned int cpu_count;		/* CPUs that run; set at boot */
+
+/*
+ * Set by hv/init: a small piece of what may be done while a CPU has nothing else
+ * to do. False: there is none.
+ */
+extern bool (*cpu_idle_hook)(void);
 
 /* Fill in cpus[id]; this_cpu() must work on that CPU afterwards. */
 void cpu_init(unsigned int id);

@@ -96,6 +96,7 @@ static unsigned int stores(struct counter *out)
 	out[n++] = (struct counter){ "xenstore_bad_conns", xs.bad_conns };
 	out[n++] = (struct counter){ "xenstore_nodes", xs.node_count };
 	out[n++] = (struct counter){ "xenstore_watches", xs.watch_count };
+	out[n++] = (struct counter){ "ram_zeroed_in_advance", frame_scrubbed_total() };
 	mux_get_stats(&mux);
 	out[n++] = (struct counter){ "console_sent", mux.sent };
 	out[n++] = (struct counter){ "console_lost", mux.lost };

@@ -23,10 +23,8 @@ static void fill_ack(struct mv_image_ack *a, const struct store_image *s)
 	a->size = mv_put64(s->size);
 	a->have = mv_put64(s->have);
 	a->checked = mv_put64(s->hashed);
-	for (unsigned int i = 0; i < MV_ACK_CHUNKS && s->state == STORE_PARTIAL; i++) {
-		if (store_has_chunk(s, first + i)) {
-			a->more[i / 8] |= (uint8_t)(1U << i % 8);
-		}
+	for (unsigned int i = 0; i < sizeof(a->more); i++) {
+		a->more[i] = store_chunk_byte(s, first + 8 * i);
 	}
 }
 
@@ -75,7 +73,7 @@ static enum mv_status image_data(struct mgmt_call *c)
 				   (unsigned long long)mv_get64(d->offset));
 	}
 	c->silent = (flags & MV_DATA_ACK) == 0;
-	return answer(c, s);
+	return c->silent ? MV_OK : answer(c, s);
 }
 
 /* The image that a request names; NULL: answer *status. */

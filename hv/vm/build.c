@@ -3,8 +3,9 @@
  * The domain builder: from a description to a domain that is ready to run, in
  * steps of about 100 microseconds so that others run meanwhile.
  *
- * RAM is zeroed before the guest can reach it. The kernel lies at the start of
- * RAM, the device tree and below it the RAM disk at the end of the first bank.
+ * RAM is zeroed before the guest can reach it, or was in idle time
+ * (mem/frame.h), but for what files are copied to. The kernel lies at the start
+ * of RAM, the device tree and below it the RAM disk at the end of the first bank.
  */
 #include "kern/log.h"
 #include "kern/random.h"
@@ -17,7 +18,7 @@
 #include <arch/boot.h>
 
 #define STEP_BYTES	MIB(1)		/* copied or zeroed in one step */
-#define LARGE_ORDER	9U		/* 2 MiB */
+#define LARGE_ORDER	FRAME_UNIT_ORDER	/* 2 MiB */
 #define HUGE_ORDER	18U		/* 1 GiB */
 #define TABLES_ROOM	KIB(64)
 #define RNG_SEED_SIZE	32U
@@ -26,7 +27,7 @@
 #define OVERHEAD_PAGES	64U
 #define RAM_ATTR	(S2_READ | S2_WRITE | S2_EXEC | P2M_OWNED)
 
-enum { STEP_RAM, STEP_DEVICES, STEP_KERNEL, STEP_RAMDISK, STEP_TABLES, STEP_START };
+enum { STEP_RAM, STEP_DEVICES, STEP_TABLES, STEP_START };
 
 static int refuse(struct vm *vm, int err, const char *why)
 {
@@ -167,27 +168,87 @@ static int block_get(struct vm *vm)
 	};
 	unsigned int order = block_order(b);
 
+	b->block_zeroed = false;
 	if (vm->ram.count != 0) {
 		b->block = hpa_to_va(HPA(b->ram_base[b->bank].v + b->done));
 	}
-	while (b->block == NULL && (b->block = frame_alloc(order, 0)) == NULL) {
-		if (order == 0) {
-			return -ENOMEM;
+	while (b->block == NULL) {
+		if (order == LARGE_ORDER) {
+			b->block = frame_alloc_unit();
+			b->block_zeroed = b->block != NULL;
 		}
-		order = smaller[order];
+		if (b->block == NULL) {
+			b->block = frame_alloc(order, 0);
+		}
+		if (b->block == NULL) {
+			if (order == 0) {
+				return -ENOMEM;
+			}
+			order = smaller[order];
+		}
 	}
 	b->block_order = order;
 	b->block_done = 0;
 	return 0;
 }
 
+/* What is to be at `at`: a part of a file, or NULL for zeroes; how many bytes of `n`. */
+static uint64_t content(const struct vm *vm, gpa_t at, uint64_t n, const void **data)
+{
+	const struct {
+		gpa_t to;
+		const struct vm_module *m;
+	} files[] = {
+		{ vm->build.kernel, &vm->config.kernel }, { vm->build.initrd, &vm->config.ramdisk },
+	};
+
+	*data = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		uint64_t start = files[i].to.v;
+		uint64_t end = start + files[i].m->size;
+
+		if (at.v >= start && at.v < end) {
+			*data = (const char *)files[i].m->data + (at.v - start);
+			return MIN(n, end - at.v);
+		}
+		if (at.v < start) {
+			n = MIN(n, start - at.v);
+		}
+	}
+	return n;
+}
+
+/* Fill a piece of the block; returns its size, and takes its work off the budget. */
+static uint64_t block_fill(struct vm *vm, uint64_t size, uint64_t *budget)
+{
+	struct vm_build *b = &vm->build;
+	gpa_t at = GPA(b->ram_base[b->bank].v + b->done + b->block_done);
+	char *to = (char *)b->block + b->block_done;
+	const void *data;
+	uint64_t part = content(vm, at, size - b->block_done, &data);
+
+	if (data == NULL && b->block_zeroed) {
+		*budget -= MIN(*budget, PAGE_SIZE);
+		return part;
+	}
+	part = MIN(part, *budget);
+	if (data != NULL) {
+		arch_ram_copy(to, data, part);
+	} else {
+		arch_ram_zero(to, part);
+	}
+	*budget -= part;
+	return part;
+}
+
+/* RAM with all that is in it from the start but the device tree. */
 static int step_ram(struct vm *vm)
 {
 	struct vm_build *b = &vm->build;
 	uint64_t budget = STEP_BYTES;
 
 	while (budget > 0) {
-		uint64_t size, part;
+		uint64_t size;
 		gpa_t at;
 		int err;
 
@@ -206,11 +267,7 @@ static int step_ram(struct vm *vm)
 			}
 		}
 		size = PAGE_SIZE << b->block_order;
-		part = MIN(budget, size - b->block_done);
-		memset((char *)b->block + b->block_done, 0, part);
-		arch_ram_clean((char *)b->block + b->block_done, part);
-		b->block_done += part;
-		budget -= part;
+		b->block_done += block_fill(vm, size, &budget);
 		if (b->block_done < size) {
 			continue;
 		}
@@ -231,7 +288,7 @@ static int step_devices(struct vm *vm)
 	int ret = assign_step(vm, vm->domain);
 
 	if (ret > 0) {
-		vm->build.step = STEP_KERNEL;
+		vm->build.step = STEP_TABLES;
 		ret = 0;
 	}
 	return ret;
@@ -254,39 +311,6 @@ static int publish(struct domain *d, gpa_t at, uint64_t n)
 		n -= part;
 	}
 	return 0;
-}
-
-/* Copy a piece of a module; 1 when all of it is there. */
-static int copy_module(struct vm *vm, const struct vm_module *m, gpa_t to)
-{
-	struct vm_build *b = &vm->build;
-	uint64_t part = MIN(STEP_BYTES, m->size - b->done);
-	int err = gpa_copy_to(&vm->domain->p2m, GPA(to.v + b->done),
-			      (const char *)m->data + b->done, part);
-
-	if (err == 0) {
-		err = publish(vm->domain, GPA(to.v + b->done), part);
-	}
-	if (err != 0) {
-		return err;
-	}
-	b->done += part;
-	if (b->done < m->size) {
-		return 0;
-	}
-	b->done = 0;
-	return 1;
-}
-
-static int step_module(struct vm *vm, const struct vm_module *m, gpa_t to)
-{
-	int ret = m->size != 0 ? copy_module(vm, m, to) : 1;
-
-	if (ret > 0) {
-		vm->build.step++;
-		ret = 0;
-	}
-	return ret;
 }
 
 static int step_tables(struct vm *vm)
@@ -348,10 +372,6 @@ int vm_build_step(struct vm *vm)
 		return step_ram(vm);
 	case STEP_DEVICES:
 		return step_devices(vm);
-	case STEP_KERNEL:
-		return step_module(vm, &vm->config.kernel, vm->build.kernel);
-	case STEP_RAMDISK:
-		return step_module(vm, &vm->config.ramdisk, vm->build.initrd);
 	case STEP_TABLES:
 		return step_tables(vm);
 	default:

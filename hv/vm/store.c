@@ -13,6 +13,8 @@
 #include "mem/heap.h"
 #include <arch/cpu.h>
 
+#define HASH_BLOCK	64U		/* bytes, of SHA-256 */
+
 struct store_hash {
 	br_sha256_context sha256;
 };
@@ -257,12 +259,21 @@ int store_begin(const uint8_t sha256[32], uint64_t size, const char *name,
 	return 0;
 }
 
-bool store_has_chunk(const struct store_image *s, uint64_t n)
+uint8_t store_chunk_byte(const struct store_image *s, uint64_t n)
 {
-	if (s->state != STORE_PARTIAL) {
-		return s->state != STORE_BAD && n < chunk_count(s);
+	uint64_t words = BITMAP_WORDS(chunk_count(s));
+	uint64_t at = n / 64;
+	unsigned int shift = n % 64;
+	uint64_t bits;
+
+	if (s->state != STORE_PARTIAL || at >= words) {
+		return 0;
 	}
-	return n < chunk_count(s) && bitmap_test(s->chunks, n);
+	bits = s->chunks[at] >> shift;
+	if (shift > 56 && at + 1 < words) {
+		bits |= s->chunks[at + 1] << (64 - shift);
+	}
+	return (uint8_t)bits;
 }
 
 /* Move `have` over what is there now. */
@@ -330,6 +341,21 @@ static void settle(struct store_image *s)
 	}
 }
 
+/* As br_sha256_update(), by the machine's own instructions as far as it has them. */
+static void hash_update(br_sha256_context *c, const uint8_t *data, size_t n)
+{
+	size_t whole = c->count % HASH_BLOCK == 0 ? n / HASH_BLOCK : 0;
+
+	arch_simd_begin();
+	if (arch_sha256(c->val, data, whole)) {
+		c->count += whole * HASH_BLOCK;
+		data += whole * HASH_BLOCK;
+		n -= whole * HASH_BLOCK;
+	}
+	br_sha256_update(c, data, n);
+	arch_simd_end();
+}
+
 bool store_step(void)
 {
 	bool more = false;
@@ -347,9 +373,7 @@ bool store_step(void)
 			return true;
 		}
 		n = (size_t)MIN(s->have - s->hashed, (uint64_t)STORE_STEP);
-		arch_simd_begin();
-		br_sha256_update(&s->hash->sha256, s->data + s->hashed, n);
-		arch_simd_end();
+		hash_update(&s->hash->sha256, s->data + s->hashed, n);
 		s->hashed += n;
 		more = s->hashed < s->have;
 		done = true;

@@ -72,8 +72,8 @@ struct store_image *store_find(const uint8_t sha256[32]);
 struct store_image *store_by_id(uint32_t id);
 struct store_image *store_at(unsigned int place);
 
-/* Whether chunk n is there. */
-bool store_has_chunk(const struct store_image *s, uint64_t n);
+/* Which of chunks n to n + 7 of an image that isn't whole are there: bits 0 to 7. */
+uint8_t store_chunk_byte(const struct store_image *s, uint64_t n);
 
 /* Forget an image. -EBUSY: VMs use it. */
 MUST_CHECK int store_remove(struct store_image *s);

@@ -46,8 +46,9 @@ struct vm_build {
 	gpa_t ram_base[ARCH_GUEST_BANKS];
 	uint64_t ram[ARCH_GUEST_BANKS];	/* bytes in each bank */
 	unsigned int bank;		/* being filled */
-	uint64_t done;			/* bytes of the bank, or of the file */
-	void *block;			/* being zeroed before it is mapped */
+	uint64_t done;			/* bytes of the bank */
+	void *block;			/* being filled before it is mapped */
+	bool block_zeroed;		/* it came zeroed */
 	unsigned int block_order;
 	uint64_t block_done;
 	gpa_t kernel;

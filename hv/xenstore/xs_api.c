@@ -70,7 +70,7 @@ static void purge_nodes(struct xs_domain *d)
 			continue;
 		}
 		next = node_next(n, xs_root);
-		if (perm_purge(n, d->id)) {
+		if (node_purge(n, d->id)) {
 			n->gen = ++xs_gen;
 		}
 	}
@@ -95,7 +95,11 @@ void xs_domain_remove(unsigned int domid)
 	if (home) {
 		remove_subtree(home);
 	}
-	purge_nodes(d);
+	/* A walk over all there is, for what only an odd guest leaves. */
+	if (tree_knows(d)) {
+		purge_nodes(d);
+		ASSERT(!tree_knows(d));
+	}
 	txn_purge_domain(domid);
 	xs_domains[domid] = NULL;
 	spin_unlock(&xs_lock);

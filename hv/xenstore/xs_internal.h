@@ -183,6 +183,10 @@ struct xs_node *node_after(struct xs_node *n, const struct xs_node *top);
 /* Valid until the next call. */
 const char *node_path(const struct xs_node *n);
 void node_set_perms(struct xs_node *n, const struct xs_perm *perms, size_t count);
+/* perm_purge() of a committed node. */
+bool node_purge(struct xs_node *n, unsigned int domid);
+/* Committed nodes are d's, or name it in their permissions. */
+bool tree_knows(const struct xs_domain *d);
 uint32_t subtree_owned(struct xs_node *top, const struct xs_domain *d);
 
 /* xs_perm.c */

@@ -6,7 +6,8 @@
  * Locking: xs_lock.
  * Invariants: a node's owner is the domain that perms[0] names and pays for
  * the node and its value; each domain's node_count is the number of nodes
- * that it owns; generation numbers are never used twice, so a node that was
+ * that it owns, and named[] the number of entries behind perms[0] of committed
+ * nodes that name it; generation numbers are never used twice, so a node that was
  * removed and made again differs.
  */
 #include "kern/log.h"
@@ -22,6 +23,7 @@ uint64_t xs_gen;
 
 static struct xs_node *buckets[TREE_BUCKETS];
 static uint64_t hash_seed;
+static uint32_t named[XS_DOMAIN_MAX];
 
 uint32_t xs_name_hash(const char *name, size_t len)
 {
@@ -121,6 +123,31 @@ int node_set_value(struct xs_node *n, struct xs_domain *payer,
 	return 0;
 }
 
+/* The domains that n's permissions name are named once more, or less. */
+static void count_named(const struct xs_node *n, bool more)
+{
+	for (unsigned int i = 1; i < n->perm_count; i++) {
+		if (n->perms[i].domid < XS_DOMAIN_MAX) {
+			named[n->perms[i].domid] += more ? 1 : -1U;
+		}
+	}
+}
+
+bool tree_knows(const struct xs_domain *d)
+{
+	return d->node_count > 0 || named[d->id] > 0;
+}
+
+bool node_purge(struct xs_node *n, unsigned int domid)
+{
+	bool found;
+
+	count_named(n, false);
+	found = perm_purge(n, domid);
+	count_named(n, true);
+	return found;
+}
+
 void node_link(struct xs_node *parent, struct xs_node *n)
 {
 	struct xs_node **bucket = bucket_of(parent, n->hash);
@@ -131,6 +158,7 @@ void node_link(struct xs_node *parent, struct xs_node *n)
 	list_push_back(&parent->children, &n->sibling);
 	n->owner = xs_dom_find(n->perms[0].domid);
 	n->owner->node_count++;
+	count_named(n, true);
 	xs_recharge(n, n->owner);
 	xs_recharge(n->value, n->owner);
 	n->gen = ++xs_gen;
@@ -149,6 +177,7 @@ static void node_unlink(struct xs_node *n)
 	*p = n->hash_next;
 	list_remove(&n->sibling);
 	n->owner->node_count--;
+	count_named(n, false);
 	n->parent->child_gen = ++xs_gen;
 	xs_stats.node_count--;
 }
@@ -212,8 +241,14 @@ const char *node_path(const struct xs_node *n)
 
 void node_set_perms(struct xs_node *n, const struct xs_perm *perms, size_t count)
 {
+	if (n->owner) {
+		count_named(n, false);
+	}
 	memmove(n->perms, perms, count * sizeof(*perms));
 	n->perm_count = (uint16_t)count;
+	if (n->owner) {
+		count_named(n, true);
+	}
 	if (n->owner && n->owner->id != perms[0].domid) {
 		n->owner->node_count--;
 		n->owner = xs_dom_find(perms[0].domid);
@@ -238,6 +273,7 @@ uint32_t subtree_owned(struct xs_node *top, const struct xs_domain *d)
 void xs_tree_init(void)
 {
 	memset(buckets, 0, sizeof(buckets));
+	memset(named, 0, sizeof(named));
 	hash_seed = random_u64();
 	xs_gen = 0;
 	xs_root = node_new(xs_dom_find(0), "", 0);

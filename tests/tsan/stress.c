@@ -3,7 +3,7 @@
  * All of the core that several CPUs use at once, under ThreadSanitizer: four
  * threads act as CPUs and run their exit path; in between the guest that is
  * loaded makes hypercalls, waits and takes events, changes its memory; the
- * hypervisor uses its grants; and a domain comes and goes.
+ * hypervisor uses its grants; a domain comes and goes; RAM is zeroed in advance.
  */
 #include "unit/unit.h"
 
@@ -33,7 +33,7 @@ static struct domain *guest[GUESTS];
 static unsigned int port[GUESTS];
 static _Atomic(struct domain *) visitor;	/* the one that comes and goes */
 static _Atomic bool visitor_busy;
-static _Atomic unsigned int events, visits, freed;
+static _Atomic unsigned int events, visits, freed, units;
 
 /* A guest's event becomes one for its neighbour, as a packet would. */
 static void on_event(void *ctx)
@@ -209,6 +209,23 @@ static void visitor_turn(void)
 	atomic_store(&visitor_busy, false);
 }
 
+/* RAM is zeroed in advance, and taken and given back by others. */
+static void ram_turn(struct unit_random *r)
+{
+	uint64_t *unit;
+
+	for (unsigned int n = 0; n < 8 && frame_scrub(); n++) {
+	}
+	if (unit_random_below(r, 20) == 0 && (unit = frame_alloc_unit()) != NULL) {
+		for (size_t i = 0; i < (PAGE_SIZE << FRAME_UNIT_ORDER) / sizeof(*unit); i += 97) {
+			assert_int_equal(unit[i], 0);
+			unit[i] = ~0ULL;
+		}
+		frame_free(unit, FRAME_UNIT_ORDER);
+		atomic_fetch_add(&units, 1);
+	}
+}
+
 static void *cpu_thread(void *arg)
 {
 	unsigned int id = (unsigned int)(uintptr_t)arg;
@@ -227,6 +244,7 @@ static void *cpu_thread(void *arg)
 			guest_turn(sched_vcpu(this_cpu()->current), &r);
 		} else if (this_cpu()->current == NULL) {
 			work_run_idle();
+			ram_turn(&r);
 			guest_wake(&r);
 		}
 	}
@@ -271,6 +289,7 @@ static void test_all_at_once(void **state)
 	assert_true(events > 1000);
 	assert_true(visits > 20);
 	assert_true(freed > 1000);
+	assert_in_range(units, 10, 1000000);
 }
 
 UNIT_MAIN(UNIT_TEST(test_all_at_once))

@@ -193,6 +193,134 @@ static void test_free_memory_is_poisoned(void **state)
 	assert_true(asan_is_poisoned(p + 4 * PAGE_SIZE - 1));
 }
 
+#define UNIT_SIZE	(PAGE_SIZE << FRAME_UNIT_ORDER)
+#define READY		4U		/* an eighth of the arena */
+
+static void assert_zero(const uint8_t *p, size_t size)
+{
+	for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+		assert_int_equal(*(const uint64_t *)(const void *)(p + i), 0);
+	}
+}
+
+/* Leave something in all free memory. */
+static void soil(void)
+{
+	void *p[FRAMES >> FRAME_UNIT_ORDER];
+	unsigned int n = 0;
+
+	while ((p[n] = frame_alloc(FRAME_UNIT_ORDER, 0)) != NULL) {
+		memset(p[n++], 0xa5, UNIT_SIZE);
+	}
+	while (n > 0) {
+		frame_free(p[--n], FRAME_UNIT_ORDER);
+	}
+}
+
+static void scrub_all(void)
+{
+	unsigned int pieces = 0;
+
+	while (frame_scrub()) {
+		assert_true(++pieces < 2 * FRAMES);
+	}
+}
+
+static void test_units_are_zeroed_in_advance(void **state)
+{
+	uint64_t before = frame_free_count();
+	uint8_t *p[READY];
+
+	soil();
+	assert_null(frame_alloc_unit());
+	/* What is being zeroed counts as free all the time. */
+	while (frame_scrub()) {
+		assert_int_equal(frame_free_count(), before);
+	}
+	assert_int_equal(frame_scrubbed_count(), READY);
+	for (unsigned int i = 0; i < READY; i++) {
+		p[i] = frame_alloc_unit();
+		assert_non_null(p[i]);
+		assert_true(IS_ALIGNED(va_to_hpa(p[i]).v, UNIT_SIZE));
+		assert_zero(p[i], UNIT_SIZE);
+		memset(p[i], 0x5a, UNIT_SIZE);
+		assert_int_equal(frame_free_count(), before - (i + 1) * (UNIT_SIZE / PAGE_SIZE));
+	}
+	assert_null(frame_alloc_unit());
+	for (unsigned int i = 0; i < READY; i++) {
+		frame_free(p[i], FRAME_UNIT_ORDER);
+	}
+	/* It has an owner's data again. */
+	assert_null(frame_alloc_unit());
+	assert_int_equal(frame_scrubbed_total(), READY);
+}
+
+/* Memory whose free blocks are all smaller: there is an end to the looking. */
+static void test_nothing_to_zero(void **state)
+{
+	void *p[FRAMES >> 8];
+	unsigned int n = 0;
+
+	while ((p[n] = frame_alloc(8, 0)) != NULL) {
+		n++;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		if (va_to_hpa(p[i]).v & (PAGE_SIZE << 8)) {
+			frame_free(p[i], 8);
+		}
+	}
+	scrub_all();
+	assert_int_equal(frame_scrubbed_count(), 0);
+	for (unsigned int i = 0; i < n; i++) {
+		if (!(va_to_hpa(p[i]).v & (PAGE_SIZE << 8))) {
+			frame_free(p[i], 8);
+		}
+	}
+	scrub_all();
+	assert_int_equal(frame_scrubbed_count(), READY);
+}
+
+/* Whatever else is allocated and freed meanwhile: what comes zeroed is zero. */
+static void test_random_use_and_zeroing(void **state)
+{
+	enum { LIVE = 100, STEPS = 4000 };
+	struct { uint8_t *va; unsigned int order; } live[LIVE] = { 0 };
+	struct unit_random r = { 3 };
+	unsigned int zeroed = 0;
+
+	for (unsigned int step = 0; step < STEPS; step++) {
+		unsigned int i = unit_random_below(&r, LIVE);
+
+		for (unsigned int n = unit_random_below(&r, 40); n > 0 && frame_scrub(); n--) {
+		}
+		if (live[i].va != NULL) {
+			frame_free(live[i].va, live[i].order);
+			live[i].va = NULL;
+			continue;
+		}
+		if (unit_random_below(&r, 2) == 0) {
+			live[i].order = FRAME_UNIT_ORDER;
+			live[i].va = frame_alloc_unit();
+			if (live[i].va != NULL) {
+				assert_zero(live[i].va, UNIT_SIZE);
+				zeroed++;
+			}
+		} else {
+			live[i].order = unit_random_below(&r, FRAME_UNIT_ORDER + 2);
+			live[i].va = frame_alloc(live[i].order, 0);
+		}
+		if (live[i].va != NULL) {
+			memset(live[i].va, 0xa5, PAGE_SIZE << live[i].order);
+		}
+	}
+	assert_in_range(zeroed, 50, STEPS);
+	for (unsigned int i = 0; i < LIVE; i++) {
+		if (live[i].va != NULL) {
+			frame_free(live[i].va, live[i].order);
+		}
+	}
+}
+
 /* Starts the allocator anew, so there is nothing to compare at the end. */
 static void test_banks_with_holes(void **state)
 {
@@ -246,5 +374,8 @@ UNIT_MAIN(
 	UNIT_TEST(test_free_of_part_of_a_free_block_panics),
 	UNIT_TEST(test_misaligned_free_panics),
 	UNIT_TEST(test_free_memory_is_poisoned),
+	UNIT_TEST(test_units_are_zeroed_in_advance),
+	UNIT_TEST(test_nothing_to_zero),
+	UNIT_TEST(test_random_use_and_zeroing),
 	cmocka_unit_test_setup(test_banks_with_holes, unit_setup),
 )

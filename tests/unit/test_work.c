@@ -246,6 +246,38 @@ static void test_endless_work_lets_the_guest_run(void **state)
 	host_run();
 }
 
+static struct domain *idle_until;
+static unsigned int idle_pieces;
+
+static bool idle_piece(void)
+{
+	/* Only while there is nothing else to do. */
+	assert_null(this_cpu()->current);
+	assert_int_equal(a.runs, idle_pieces > 3);
+	idle_pieces++;
+	if (idle_pieces == 4) {
+		work_queue(&a.work);
+	}
+	if (idle_pieces == 10) {
+		assert_int_equal(domain_unpause(idle_until), 0);
+	}
+	return true;
+}
+
+/* A CPU that has nothing to do does what can wait, a piece at a time. */
+static void test_idle_hook(void **state)
+{
+	struct domain *d = host_domain_create(1, 1);
+
+	assert_int_equal(domain_pause(d), 0);
+	idle_until = d;
+	idle_pieces = 0;
+	cpu_idle_hook = idle_piece;
+	cpu_resume();
+	assert_int_equal(idle_pieces, 10);
+	assert_ptr_equal(this_cpu()->current, &d->vcpus[0]->sched);
+}
+
 static void late_long(struct work *w)
 {
 	note(w);
@@ -431,6 +463,7 @@ UNIT_MAIN(
 	WORK_TEST(test_late_work_runs_before_sleep),
 	WORK_TEST(test_endless_work_lets_the_guest_run),
 	WORK_TEST(test_many_pieces_let_the_guest_run),
+	WORK_TEST(test_idle_hook),
 	WORK_TEST(test_late_work_lets_the_guest_run),
 	WORK_TEST(test_endless_work_and_timers),
 	WORK_TEST(test_endless_work_on_an_idle_cpu),

@@ -7,6 +7,7 @@
 #include "dev/pl011.h"
 #include "kern/cpu.h"
 #include "kern/log.h"
+#include "lib/bits.h"
 #include "lib/fmt.h"
 #include "lib/hash.h"
 #include "lib/string.h"
@@ -21,6 +22,8 @@
 
 #define SGI_KICK	0U
 #define SGI_STOP	1U		/* after a panic */
+#define RAM_LINE	64U		/* of ram_zero_lines() and ram_copy_lines() .. */
+#define RAM_COPY_UNIT	128U		/* .. in mem.S */
 #define IRQ_BATCH	16U		/* then what they are about is seen to */
 
 #define PSCI_SYSTEM_OFF	  0x84000008U
@@ -90,6 +93,11 @@ void arch_cpu_idle(void)
 	irq_handle(NULL);
 }
 
+void arch_cpu_poll(void)
+{
+	irq_handle(NULL);
+}
+
 void arch_cpu_kick(unsigned int id)
 {
 	/* What the kick is about is visible before it arrives. */
@@ -144,6 +152,47 @@ void arch_ram_clean(const void *va, size_t n)
 	dsb(sy);
 }
 
+/*
+ * Whether zeroing and cleaning go by blocks of RAM_LINE bytes: DC ZVA has this
+ * size, and no line of a cache is shorter (CTR_EL0.DminLine).
+ */
+static bool lines_fit(void)
+{
+	return sysreg_read(dczid_el0) == 4 && ((sysreg_read(ctr_el0) >> 16) & 0xf) >= 4;
+}
+
+void arch_ram_zero(void *va, size_t n)
+{
+	uint64_t at = ALIGN_UP((uint64_t)va, RAM_LINE);
+	uint64_t end = ALIGN_DOWN((uint64_t)va + n, RAM_LINE);
+
+	if (!lines_fit() || at >= end) {
+		memset(va, 0, n);
+		arch_ram_clean(va, n);
+		return;
+	}
+	if (at != (uint64_t)va || end != (uint64_t)va + n) {
+		memset(va, 0, at - (uint64_t)va);
+		arch_ram_clean(va, at - (uint64_t)va);
+		memset((void *)end, 0, (uint64_t)va + n - end);
+		arch_ram_clean((void *)end, (uint64_t)va + n - end);
+	}
+	ram_zero_lines(at, end);
+	dsb(sy);
+}
+
+void arch_ram_copy(void *dst, const void *src, size_t n)
+{
+	size_t whole = IS_ALIGNED((uint64_t)dst, RAM_LINE) && lines_fit() ?
+		ALIGN_DOWN(n, RAM_COPY_UNIT) : 0;
+
+	if (whole > 0) {
+		ram_copy_lines(dst, src, whole);
+	}
+	memcpy((char *)dst + whole, (const char *)src + whole, n - whole);
+	arch_ram_clean((char *)dst + whole, n - whole);
+}
+
 void arch_icache_flush(void)
 {
 	__asm__ volatile("ic ialluis" ::: "memory");
@@ -167,6 +216,17 @@ void arch_simd_end(void)
 	if (v != NULL) {
 		fp_load(&v->fp);
 	}
+}
+
+bool arch_sha256(uint32_t state[8], const void *data, size_t count)
+{
+	if (((sysreg_read(id_aa64isar0_el1) >> 12) & 0xf) == 0) {
+		return false;
+	}
+	if (count > 0) {
+		sha256_blocks(state, data, count);
+	}
+	return true;
 }
 
 void arch_console_putc(char c)

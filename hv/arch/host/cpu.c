@@ -8,6 +8,7 @@
 #include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "harness.h"
@@ -152,6 +153,10 @@ bool host_take_alarm(unsigned int id)
 	return true;
 }
 
+void arch_cpu_poll(void)
+{
+}
+
 static uint64_t entropy_next(void)
 {
 	/* xorshift64: repeatable, which tests and fuzzing want. */
@@ -175,6 +180,16 @@ void arch_ram_clean(const void *va, size_t n)
 	(void)n;
 }
 
+void arch_ram_zero(void *va, size_t n)
+{
+	memset(va, 0, n);
+}
+
+void arch_ram_copy(void *dst, const void *src, size_t n)
+{
+	memcpy(dst, src, n);
+}
+
 void arch_icache_flush(void)
 {
 }
@@ -185,6 +200,14 @@ void arch_simd_begin(void)
 
 void arch_simd_end(void)
 {
+}
+
+bool arch_sha256(uint32_t state[8], const void *data, size_t count)
+{
+	(void)state;
+	(void)data;
+	(void)count;
+	return false;
 }
 
 void host_entropy_seed(uint64_t seed)

@@ -32,6 +32,9 @@ MUST_CHECK int arch_cpu_start(unsigned int id);
  */
 void arch_cpu_idle(void);
 
+/* Take an interrupt that waits, if one does. As arch_cpu_idle() without sleep. */
+void arch_cpu_poll(void);
+
 /* Make CPU `id` leave its guest or its sleep. Any CPU, any lock held. */
 void arch_cpu_kick(unsigned int id);
 
@@ -59,10 +62,19 @@ void arch_simd_begin(void);
 void arch_simd_end(void);
 
 /*
+ * Take `count` blocks of 64 bytes into the eight words of a SHA-256, by
+ * instructions made for it; false: the machine has none. Between the two above.
+ */
+bool arch_sha256(uint32_t state[8], const void *data, size_t count);
+
+/*
  * RAM that a guest gets was written through the caches; a guest starts with
  * its caches off and must not see what was there before.
  */
 void arch_ram_clean(const void *va, size_t n);
+/* Zero RAM, or copy to it, and clean what was written, in one pass. */
+void arch_ram_zero(void *va, size_t n);
+void arch_ram_copy(void *dst, const void *src, size_t n);
 /* Code was written to RAM that a guest runs next. */
 void arch_icache_flush(void);
 

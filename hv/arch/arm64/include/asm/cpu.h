@@ -65,4 +65,11 @@ static inline hpa_t va_to_hpa(const void *va)
 	return HPA((uint64_t)va);
 }
 
+/* mem.S: zero or copy, and clean to the point of coherency; see there. */
+void ram_zero_lines(uint64_t from, uint64_t to);
+void ram_copy_lines(void *dst, const void *src, size_t n);
+
+/* sha256.S: needs FEAT_SHA256, and changes SIMD registers. */
+void sha256_blocks(uint32_t state[8], const void *data, size_t count);
+
 #endif
