@@ -13,8 +13,6 @@
 #include "mem/heap.h"
 #include <arch/cpu.h>
 
-#define HASH_BLOCK	64U		/* bytes, of SHA-256 */
-
 struct store_hash {
 	br_sha256_context sha256;
 };
@@ -341,21 +339,6 @@ static void settle(struct store_image *s)
 	}
 }
 
-/* As br_sha256_update(), by the machine's own instructions as far as it has them. */
-static void hash_update(br_sha256_context *c, const uint8_t *data, size_t n)
-{
-	size_t whole = c->count % HASH_BLOCK == 0 ? n / HASH_BLOCK : 0;
-
-	arch_simd_begin();
-	if (arch_sha256(c->val, data, whole)) {
-		c->count += whole * HASH_BLOCK;
-		data += whole * HASH_BLOCK;
-		n -= whole * HASH_BLOCK;
-	}
-	br_sha256_update(c, data, n);
-	arch_simd_end();
-}
-
 bool store_step(void)
 {
 	bool more = false;
@@ -373,7 +356,9 @@ bool store_step(void)
 			return true;
 		}
 		n = (size_t)MIN(s->have - s->hashed, (uint64_t)STORE_STEP);
-		hash_update(&s->hash->sha256, s->data + s->hashed, n);
+		arch_simd_begin();
+		br_sha256_update(&s->hash->sha256, s->data + s->hashed, n);
+		arch_simd_end();
 		s->hashed += n;
 		more = s->hashed < s->have;
 		done = true;

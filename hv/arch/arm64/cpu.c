@@ -218,17 +218,6 @@ void arch_simd_end(void)
 	}
 }
 
-bool arch_sha256(uint32_t state[8], const void *data, size_t count)
-{
-	if (((sysreg_read(id_aa64isar0_el1) >> 12) & 0xf) == 0) {
-		return false;
-	}
-	if (count > 0) {
-		sha256_blocks(state, data, count);
-	}
-	return true;
-}
-
 void arch_console_putc(char c)
 {
 	pl011_putc(c);

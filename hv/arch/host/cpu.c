@@ -202,14 +202,6 @@ void arch_simd_end(void)
 {
 }
 
-bool arch_sha256(uint32_t state[8], const void *data, size_t count)
-{
-	(void)state;
-	(void)data;
-	(void)count;
-	return false;
-}
-
 void host_entropy_seed(uint64_t seed)
 {
 	entropy = seed == 0 ? 1 : seed;

@@ -62,12 +62,6 @@ void arch_simd_begin(void);
 void arch_simd_end(void);
 
 /*
- * Take `count` blocks of 64 bytes into the eight words of a SHA-256, by
- * instructions made for it; false: the machine has none. Between the two above.
- */
-bool arch_sha256(uint32_t state[8], const void *data, size_t count);
-
-/*
  * RAM that a guest gets was written through the caches; a guest starts with
  * its caches off and must not see what was there before.
  */

@@ -69,7 +69,4 @@ static inline hpa_t va_to_hpa(const void *va)
 void ram_zero_lines(uint64_t from, uint64_t to);
 void ram_copy_lines(void *dst, const void *src, size_t n);
 
-/* sha256.S: needs FEAT_SHA256, and changes SIMD registers. */
-void sha256_blocks(uint32_t state[8], const void *data, size_t count);
-
 #endif
