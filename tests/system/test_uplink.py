@@ -142,7 +142,8 @@ class Stream:
         output = self.job.wait(60).output
         lost = re.search(r" (\d+)/(\d+) \([^)]*\) +receiver", output)
         assert lost and lost[1] == "0", output
-        assert int(lost[2]) > 200 * STREAM_S
+        # Of 250; a busy build machine can halt it for a second or two.
+        assert int(lost[2]) > 100 * STREAM_S
 
 
 def watch_neighbours(site, fail, talker=None):
