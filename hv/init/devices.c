@@ -51,11 +51,12 @@ static bool xenstore_destroy(struct domain *d)
 		xs_ring_destroy(d->xs);
 		d->xs = NULL;
 	}
-	xs_domain_remove(d->id);
+	/* First, so that nothing but its home names the domain any more. */
 	fmt_buf(path, sizeof(path), "/vm/%u", d->id);
 	if (xs_rm(NULL, path) == -ENOMEM) {
 		return true;		/* try again */
 	}
+	xs_domain_remove(d->id);
 	if (d->xenstore_page != NULL) {
 		frame_free(d->xenstore_page, 0);
 		d->xenstore_page = NULL;

@@ -40,6 +40,19 @@ def test_alone(vms, machines, name):
     machine.wait_log(rf"{name} \(d1\) powered off")
 
 
+def test_ram_of_others(vms, machines):
+    """RAM that other VMs filled is zero for the next one."""
+    machine = machines.boot(vms.bundle(*configs(["ram"])), ram=512)
+    guest = machine.guest("ram", 1)
+    for life in range(3):
+        if life > 0:
+            guest.lines.clear()
+            machine.prompt("start ram")
+        assert_passes(guest, "ram")
+        machine.wait_for(lambda: any(re.search(r"\boff\b", line) for line in machine.prompt("list")), 20,
+                         "it did not end")
+
+
 def test_beside_others(vms, machines):
     """What they do to the hypervisor is nothing to the VMs beside them."""
     bundle = vms.bundle(vms.config("a", ip="10.0.0.2"),

@@ -137,7 +137,16 @@ def node(request):
     s.start(["mv1"], key_file='"key"', allow=f'["{MAC}"]', image_quota=256)
     s.await_nodes(1)
     s.env.update(MVCTL_NODE="mv1", MVCTL_KEY=s.path("key"))
+    s.held = held(s)
     return s
+
+
+def held(node):
+    """What the node has given away."""
+    info = node.json("info")["info"]
+    counters = node.machines[0].counters()
+    return (info["memory_free_bytes"], info["image_used_bytes"], len(node.json("ports")["ports"]),
+            counters["xenstore_nodes"], counters["xenstore_watches"])
 
 
 def test_who_may(node):
@@ -172,6 +181,9 @@ def test_a_day_of_an_operator(node):
 
 def test_console_and_capture(node):
     """Guests made at run time talk to each other; a capture shows it."""
+    other = Console(node, "fourth")
+    other.until("@ready")
+    other.leave()
     console = Console(node, "third")
     console.until("@ready")
     assert "aarch64" in console.run("uname -m")
@@ -202,7 +214,7 @@ def test_ends(node):
     node.mvctl("destroy", "--wait", "fourth")
     assert [vm["name"] for vm in node.json("list")["vms"]] == ["uplink"]
     node.mvctl("image", "remove", "Image", "demo.cpio.gz")
-    assert node.json("info")["info"]["image_used_bytes"] == 0
+    assert held(node) == node.held
 
 
 def test_three_nodes(request):
