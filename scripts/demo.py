@@ -25,6 +25,7 @@ import harness  # noqa: E402
 from harness import Failure  # noqa: E402
 from outside import GATEWAY, GUEST_PORT, Outside  # noqa: E402
 from segment import Segment  # noqa: E402
+import demo_disk  # noqa: E402
 import demo_operator  # noqa: E402
 
 FOLDER = os.path.join(TOP, "build", "demo")
@@ -234,6 +235,11 @@ def reboot_keeps_tcp(demo):
             f"{len(found)} s, longest gap {gap} s")
 
 
+@check("driver-domain-disk")
+def driver_domain_disk(demo):
+    return demo_disk.survives_reboot(demo, demo.guests["c"])
+
+
 # --- the world outside: through the driver domain and a real network card
 
 def dhcp_address(demo, name):
@@ -412,7 +418,8 @@ def main():
         bundle = make_bundle(args.shell)
         with Outside() as outside, Segment() as segment:
             settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048,
-                        "extra": segment.qemu(args.nic, outside)}
+                        "extra": segment.qemu(args.nic, outside)
+                        + demo_disk.qemu()}
             if args.shell:
                 sys.exit(interactive(bundle, settings, segment))
             say(f"boot {args.cpus} CPUs ({args.cpu}), {settings['ram']} MiB, "
