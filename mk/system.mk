@@ -25,7 +25,7 @@ help:
 		'make run          set up, build, boot three Debian guests, check what they can do' \
 		'make check        set up, build, run all tests' \
 		'make shell        the machine of "make run" at your terminal' \
-		'make soak         long tests (tests/soak): a driver domain that dies 100 times' \
+		'make soak         long tests (tests/soak): a driver domain that dies 100 times, its disks' \
 		'make bench        all benchmarks: bench-net' \
 		'make bench-net    packets between two guests in instructions: build/bench/net.json' \
 		'make setup        install packages and download what the guests need' \

@@ -109,7 +109,7 @@ static void make_plain(const char *entry)
 {
 	static const char *const settings[][2] = {
 		{ "scheduler", "none" }, { "iostats", "0" }, { "add_random", "0" },
-		{ "nomerges", "2" },
+		{ "nomerges", "2" }, { "wbt_lat_usec", "0" },
 	};
 	char path[PATH_LEN];
 
