@@ -26,6 +26,7 @@ from harness import Failure  # noqa: E402
 from outside import GATEWAY, GUEST_PORT, Outside  # noqa: E402
 from segment import Segment  # noqa: E402
 import demo_debian  # noqa: E402
+import demo_disk  # noqa: E402
 import demo_operator  # noqa: E402
 
 FOLDER = os.path.join(TOP, "build", "demo")
@@ -69,6 +70,7 @@ class Demo:
                        for number, name in enumerate(GUESTS, 1)}
         # After the driver domain.
         self.debian = machine.guest("debian", len(GUESTS) + 2)
+        self.second_disk = None         # what Debian wrote to it
         self.servers = {}
 
     def alive(self):
@@ -421,7 +423,8 @@ def main():
         with Outside() as outside, Segment() as segment, \
                 demo_debian.disk(FOLDER) as disk:
             settings = {"cpu": args.cpu, "cpus": args.cpus, "ram": 2048,
-                        "extra": segment.qemu(args.nic, outside, disk)}
+                        "extra": segment.qemu(args.nic, outside, disk)
+                        + demo_disk.qemu()}
             if args.shell:
                 try:
                     demo_debian.serve(disk)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's Debian: a whole one, whose root file system is an AoE target on
-the wire outside, served by a real vblade. Each check gets the demo and returns
+the wire outside, served by a real vblade; its second disk is the driver domain's
+(demo_disk.py). Each check gets the demo and returns
 the value to show."""
 import os
 import subprocess
 import time
 
+import demo_disk
 import harness
 from aoe_target import AoeTarget
 from harness import Failure
@@ -61,6 +63,7 @@ def debian_on_aoe(demo):
     wanted = guest.run(
         f"dd if=/dev/urandom of=/root/file bs=1M count={MIB} 2>&1 && sync && "
         "sha256sum </root/file", 60).output.split()[-2]
+    demo.second_disk = demo_disk.write(guest)
     begin = time.monotonic()
     starts = guest.starts
     guest.start("systemctl reboot")
@@ -74,4 +77,12 @@ def debian_on_aoe(demo):
             f"{got[:16]}... the same after a reboot of {seconds:.0f} s")
 
 
-CHECKS = (("debian-on-aoe", debian_on_aoe),)
+def driver_domain_disk(demo):
+    """debian_on_aoe() wrote to it before it rebooted."""
+    if demo.second_disk is None:
+        raise Failure("not written, since Debian did not start")
+    return demo_disk.verify(demo.debian, demo.second_disk)
+
+
+CHECKS = (("debian-on-aoe", debian_on_aoe),
+          ("driver-domain-disk", driver_domain_disk))

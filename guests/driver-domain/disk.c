@@ -101,6 +101,24 @@ static void put_driver(const char *entry, const char *name)
 	}
 }
 
+/*
+ * Guests have their own order of requests and their own statistics: here each is
+ * passed on as it comes.
+ */
+static void make_plain(const char *entry)
+{
+	static const char *const settings[][2] = {
+		{ "scheduler", "none" }, { "iostats", "0" }, { "add_random", "0" },
+		{ "nomerges", "2" }, { "wbt_lat_usec", "0" },
+	};
+	char path[PATH_LEN];
+
+	for (unsigned int i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		snprintf(path, sizeof(path), CLASS "/%s/queue/%s", entry, settings[i][0]);
+		(void)file_write(path, settings[i][1]);
+	}
+}
+
 static void report(const char *entry, const char *name)
 {
 	char path[PATH_LEN];
@@ -113,6 +131,7 @@ static void report(const char *entry, const char *name)
 	    sscanf(text, "%u:%u", &major, &minor) != 2) {
 		return;
 	}
+	make_plain(entry);
 	put_number(name, "sectors", number(entry, "size"));
 	put_number(name, "sector-size", size != 0 ? size :
 		   number(entry, "../queue/logical_block_size"));

@@ -2,8 +2,8 @@
 /*
  * Disks in driver domains: targets "dd:VM/DISK". The hypervisor is the front end of
  * the driver domain's own back end (Linux's xen-blkback): it makes the device's
- * directories in XenStore, has a ring, and grants the driver domain pages of its own
- * (the pool), which the domain maps once and keeps (persistent grants). Data is copied
+ * directories in XenStore, has a ring, and grants the driver domain pages of its own,
+ * which the domain maps once and keeps (persistent grants). Data is copied
  * between them and the pages of guests' requests, which no device ever sees
  * (docs/decisions/0016-driver-domain-disks.md).
  *
@@ -32,12 +32,19 @@
 #define DD_TARGETS	64U
 #define DD_RING_PAGES	2U		/* of ours; the back end may take one only */
 #define DD_SLOTS	(BLKIF_RING_MIN * DD_RING_PAGES)
-#define DD_POOL		512U		/* pages for data, made when they are needed */
-#define DD_POOL_MIN	BLK_PIECES_MAX	/* .. and at once: one request goes always */
-/* References: the ring, pages with lists of segments, the pool. */
-#define DD_LIST_REF	DD_RING_PAGES
-#define DD_POOL_REF	(DD_LIST_REF + DD_SLOTS)
-#define DD_REFS		(DD_POOL_REF + DD_POOL)
+/*
+ * Memory for data: each slot has a page; requests that need more take a chunk, in
+ * one piece, so that Linux makes one of its segments if it mapped them side by side.
+ */
+#define DD_CHUNK_ORDER	5U
+#define DD_CHUNK_PAGES	(1U << DD_CHUNK_ORDER)
+#define DD_CHUNKS	16U		/* one at once, the others when they are needed */
+/* References: the ring, the slots' pages, the chunks'. */
+#define DD_SLOT_REF	DD_RING_PAGES
+#define DD_CHUNK_REF	(DD_SLOT_REF + DD_SLOTS)
+#define DD_REFS		(DD_CHUNK_REF + DD_CHUNKS * DD_CHUNK_PAGES)
+
+static_assert(DD_CHUNK_PAGES == BLK_PIECES_MAX, "a chunk holds any request");
 #define DD_DISK_MAX	64U		/* of a disk's name, with the NUL */
 #define DD_TICK_NS	1000000000ULL	/* between looks at what waits */
 #define DD_HANG_NS	60000000000ULL	/* no answer for so long: the domain hangs */
@@ -62,7 +69,7 @@ enum dd_counter {
 	DD_BREACHES,		/* it broke the ring's rules */
 	DD_ORPHANS,		/* requests that ended before they were answered */
 	DD_OVERLAPS,		/* times that a write waited for an orphan */
-	DD_STARVED,		/* times that the pool was empty */
+	DD_STARVED,		/* times that there was no chunk */
 	DD_OUTAGES,
 	DD_OUTAGE_MS,
 	DD_COUNTERS,
@@ -75,8 +82,7 @@ struct dd_slot {
 	bool sent;
 	bool writes;			/* sent: changes these sectors */
 	uint64_t sector, sectors;
-	unsigned int pages;
-	uint16_t page[BLK_PIECES_MAX];	/* of the pool, by number */
+	unsigned int chunk;		/* DD_CHUNKS: none */
 };
 
 struct dd_target {
@@ -122,11 +128,11 @@ struct dd_target {
 	unsigned int in_flight;		/* sent */
 	unsigned int orphans;		/* of these */
 	uint64_t counts[DD_COUNTERS];
-	void *list[DD_SLOTS];
-	void *pool[DD_POOL];
-	unsigned int pool_count;	/* made */
-	unsigned int pool_free;		/* on the stack .. */
-	uint16_t pool_stack[DD_POOL];	/* .. of free ones: the last used is the next */
+	void *page[DD_SLOTS];		/* data, or the list of many segments */
+	void *chunk[DD_CHUNKS];
+	unsigned int chunk_count;	/* made */
+	unsigned int chunk_free;	/* on the stack .. */
+	uint8_t chunk_stack[DD_CHUNKS];	/* .. of free ones: the last used is the next */
 	struct dd_slot slot[DD_SLOTS];
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Driver domains' disks: requests, their slots, the pool of pages, and the ring.
+ * Driver domains' disks: requests, their slots, the memory for data, and the ring.
  *
- * A request's data lies together in pages of the pool, whatever pieces it has. Answers
- * are read once and checked; a back end that breaks the rules loses its domain.
+ * A request's data lies in one piece in its slot's page or a chunk, whatever pieces it
+ * has. Answers are read once and checked; a back end that breaks the rules loses its
+ * domain.
  *
  * Locking: all under the target's lock.
  */
@@ -44,46 +45,53 @@ static void give(struct dd_target *t, unsigned int ref, void *page)
 	hv_grants_give(t->grants, ref, page, true);
 }
 
-static bool pool_grow(struct dd_target *t)
+static void chunk_give(struct dd_target *t, unsigned int n)
 {
-	void *page;
+	for (unsigned int i = 0; i < DD_CHUNK_PAGES; i++) {
+		give(t, DD_CHUNK_REF + n * DD_CHUNK_PAGES + i,
+		     (uint8_t *)t->chunk[n] + i * PAGE_SIZE);
+	}
+}
 
-	if (t->pool_count == DD_POOL) {
+static bool chunk_make(struct dd_target *t)
+{
+	unsigned int n = t->chunk_count;
+
+	if (n == DD_CHUNKS) {
 		return false;
 	}
-	page = frame_alloc(0, FRAME_ZERO);
-	if (page == NULL) {
+	t->chunk[n] = frame_alloc(DD_CHUNK_ORDER, FRAME_ZERO);
+	if (t->chunk[n] == NULL) {
 		return false;
 	}
-	t->pool[t->pool_count] = page;
-	t->pool_stack[t->pool_free++] = (uint16_t)t->pool_count;
+	t->chunk_count++;
+	t->chunk_stack[t->chunk_free++] = (uint8_t)n;
 	if (t->grants != NULL) {
-		give(t, DD_POOL_REF + t->pool_count, page);
+		chunk_give(t, n);
 	}
-	t->pool_count++;
 	return true;
 }
 
-/* Pages for the data of `s`; false if there are not enough now. */
-static bool pool_take(struct dd_target *t, struct dd_slot *s, unsigned int pages)
+/* Memory for the data of `s`; false if there is none now. */
+static bool memory_take(struct dd_target *t, struct dd_slot *s, uint64_t bytes)
 {
-	while (t->pool_free < pages) {
-		if (!pool_grow(t)) {
-			t->counts[DD_STARVED]++;
-			return false;
-		}
+	s->chunk = DD_CHUNKS;
+	if (bytes <= PAGE_SIZE) {
+		return true;
 	}
-	for (unsigned int i = 0; i < pages; i++) {
-		s->page[i] = t->pool_stack[--t->pool_free];
+	if (t->chunk_free == 0 && !chunk_make(t)) {
+		t->counts[DD_STARVED]++;
+		return false;
 	}
-	s->pages = pages;
+	s->chunk = t->chunk_stack[--t->chunk_free];
 	return true;
 }
 
-static void pool_return(struct dd_target *t, struct dd_slot *s)
+static void memory_return(struct dd_target *t, struct dd_slot *s)
 {
-	while (s->pages > 0) {
-		t->pool_stack[t->pool_free++] = s->page[--s->pages];
+	if (s->chunk != DD_CHUNKS) {
+		t->chunk_stack[t->chunk_free++] = (uint8_t)s->chunk;
+		s->chunk = DD_CHUNKS;
 	}
 }
 
@@ -104,19 +112,13 @@ int dd_io_init(struct dd_target *t)
 	list_init(&t->queued);
 	list_init(&t->sent);
 	for (unsigned int i = 0; i < DD_SLOTS; i++) {
+		t->slot[i].chunk = DD_CHUNKS;
 		list_push_back(&t->free, &t->slot[i].node);
 	}
-	if (!pages_make(t->ring, DD_RING_PAGES) || !pages_make(t->list, DD_SLOTS)) {
-		goto fail;
+	if (pages_make(t->ring, DD_RING_PAGES) && pages_make(t->page, DD_SLOTS) &&
+	    chunk_make(t)) {
+		return 0;
 	}
-	while (t->pool_count < DD_POOL_MIN) {
-		if (!pool_grow(t)) {
-			goto fail;
-		}
-	}
-	return 0;
-
-fail:
 	dd_io_fini(t);
 	return -ENOMEM;
 }
@@ -134,35 +136,29 @@ void dd_io_fini(struct dd_target *t)
 		page_free(t->ring[i]);
 	}
 	for (unsigned int i = 0; i < DD_SLOTS; i++) {
-		page_free(t->list[i]);
+		page_free(t->page[i]);
 	}
-	for (unsigned int i = 0; i < t->pool_count; i++) {
-		page_free(t->pool[i]);
+	for (unsigned int i = 0; i < t->chunk_count; i++) {
+		frame_free(t->chunk[i], DD_CHUNK_ORDER);
 	}
 }
 
-/* Copy a request's data from its pieces to the slot's pages, or back. */
+static uint8_t *slot_data(const struct dd_target *t, const struct dd_slot *s)
+{
+	return s->chunk != DD_CHUNKS ? t->chunk[s->chunk] : t->page[slot_index(t, s)];
+}
+
+/* Copy a request's data from its pieces to the slot's memory, or back. */
 static void copy(const struct dd_target *t, const struct dd_slot *s, bool back)
 {
-	unsigned int n = 0, at = 0;
+	uint8_t *data = slot_data(t, s);
 
 	for (unsigned int i = 0; i < s->r->piece_count; i++) {
 		const struct grant_piece *p = &s->r->piece[i];
-		uint8_t *data = (uint8_t *)p->page + p->offset;
+		uint8_t *page = (uint8_t *)p->page + p->offset;
 
-		for (unsigned int left = p->len; left > 0;) {
-			unsigned int len = MIN(left, (unsigned int)PAGE_SIZE - at);
-			uint8_t *page = (uint8_t *)t->pool[s->page[n]] + at;
-
-			memcpy(back ? data : page, back ? page : data, len);
-			data += len;
-			left -= len;
-			at += len;
-			if (at == PAGE_SIZE) {
-				at = 0;
-				n++;
-			}
-		}
+		memcpy(back ? page : data, back ? data : page, p->len);
+		data += p->len;
 	}
 }
 
@@ -177,7 +173,7 @@ static void slot_free(struct dd_target *t, struct dd_slot *s)
 	s->sent = false;
 	s->r = NULL;
 	s->gen++;
-	pool_return(t, s);
+	memory_return(t, s);
 	list_push_front(&t->free, &s->node);
 }
 
@@ -259,36 +255,42 @@ static struct blkif_indices *indices(const struct dd_target *t)
 	return t->ring[0];
 }
 
-/* Segment `i` of `bytes` that lie in the slot's pages. */
+/* Segment `i` of `bytes` that lie in the slot's memory. */
 static uint64_t segment(const struct dd_target *t, const struct dd_slot *s, unsigned int i,
 			uint64_t bytes)
 {
 	uint64_t len = MIN(bytes - ((uint64_t)i << PAGE_SHIFT), (uint64_t)PAGE_SIZE);
-	uint64_t last = (len >> BLK_SECTOR_SHIFT) - 1;
+	unsigned int grant = s->chunk != DD_CHUNKS ? DD_CHUNK_REF + s->chunk * DD_CHUNK_PAGES + i :
+			     DD_SLOT_REF + slot_index(t, s);
 
-	return hv_grants_ref(t->grants, DD_POOL_REF + s->page[i]) | last << 40;
+	return hv_grants_ref(t->grants, grant) | ((len >> BLK_SECTOR_SHIFT) - 1) << 40;
 }
 
-/* A read or write: its segments in the entry, or in the slot's list if they are many. */
+/*
+ * A read or write: its segments in the entry, or in the slot's page if they are so
+ * many that the data is in a chunk.
+ */
 static void put_data(struct dd_target *t, const struct dd_slot *s)
 {
 	const struct blk_request *r = s->r;
 	unsigned int op = r->op == BLK_READ ? BLKIF_OP_READ : BLKIF_OP_WRITE;
 	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
-	uint64_t *list = t->list[slot_index(t, s)];
+	unsigned int count = (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT);
+	unsigned int slot = slot_index(t, s);
+	uint64_t *list = t->page[slot];
 
 	put(t, 2, r->sector);
-	if (s->pages <= BLKIF_SEGMENTS) {
-		put(t, 0, op | (uint64_t)s->pages << 8);
-		for (unsigned int i = 0; i < s->pages; i++) {
+	if (count <= BLKIF_SEGMENTS) {
+		put(t, 0, op | (uint64_t)count << 8);
+		for (unsigned int i = 0; i < count; i++) {
 			put(t, BLKIF_SEG_AT + i, segment(t, s, i, bytes));
 		}
 		return;
 	}
 	t->counts[DD_INDIRECT]++;
-	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)s->pages << 16);
-	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_LIST_REF + slot_index(t, s)) << 32);
-	for (unsigned int i = 0; i < s->pages; i++) {
+	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)count << 16);
+	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_SLOT_REF + slot) << 32);
+	for (unsigned int i = 0; i < count; i++) {
 		WRITE_ONCE(list[i], segment(t, s, i, bytes));
 	}
 }
@@ -321,8 +323,7 @@ static bool send(struct dd_target *t, struct dd_slot *s)
 	bool has_data = r->op == BLK_READ || r->op == BLK_WRITE;
 	uint64_t bytes = has_data ? r->sectors << BLK_SECTOR_SHIFT : 0;
 
-	if (is_locked(t, r) ||
-	    !pool_take(t, s, (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT))) {
+	if (is_locked(t, r) || !memory_take(t, s, bytes)) {
 		return false;
 	}
 	if (r->op == BLK_WRITE) {
@@ -479,10 +480,10 @@ void dd_io_reset(struct dd_target *t)
 	atomic_store_explicit(&indices(t)->req_event, 1, memory_order_relaxed);
 	atomic_store_explicit(&indices(t)->rsp_event, 1, memory_order_relaxed);
 	for (unsigned int i = 0; i < DD_SLOTS; i++) {
-		give(t, DD_LIST_REF + i, t->list[i]);
+		give(t, DD_SLOT_REF + i, t->page[i]);
 	}
-	for (unsigned int i = 0; i < t->pool_count; i++) {
-		give(t, DD_POOL_REF + i, t->pool[i]);
+	for (unsigned int i = 0; i < t->chunk_count; i++) {
+		chunk_give(t, i);
 	}
 	t->prod = 0;
 	t->told = 0;
@@ -516,7 +517,7 @@ void dd_io_unsend(struct dd_target *t)
 		t->in_flight--;
 		s->sent = false;
 		s->gen++;
-		pool_return(t, s);
+		memory_return(t, s);
 		list_remove(&s->node);
 		list_push_front(&t->queued, &s->node);
 	}
@@ -547,15 +548,30 @@ static bool expire(struct dd_target *t, struct list *list)
 	return left;
 }
 
+/* The domain has requests: whether it should have answered some by now. */
+static bool is_hung(struct dd_target *t)
+{
+	switch (atomic_load_explicit(&t->d->state, memory_order_relaxed)) {
+	case DOMAIN_RUNNING:
+		return arch_now() - t->heard >= DD_HANG_NS;
+	case DOMAIN_PAUSED:
+		t->heard = arch_now();
+		return false;
+	default:
+		/* It ended and may be kept for a look: its disks are away. */
+		dd_poke(t);
+		return false;
+	}
+}
+
 /* True: look again later. */
 static bool look(struct dd_target *t, struct domain **hung)
 {
 	bool left;
 
 	if (t->up) {
-		if (t->in_flight > 0 && arch_now() - t->heard >= DD_HANG_NS) {
+		if (t->in_flight > 0 && is_hung(t)) {
 			*hung = domain_get(t->d);
-			return false;
 		}
 		return t->in_flight > 0;
 	}

@@ -146,7 +146,8 @@ static enum mv_status attach(struct mgmt_call *c, struct vm *vm, struct domain *
 	if (err != 0) {
 		vm_vbd_drop(vm, v->name);
 		return mgmt_refuse_err(c, err, err == -EEXIST ? "a disk of this name is still being "
-				       "unplugged" : "the disk can't be made");
+				       "unplugged" : err == -ENOENT ? "there is no such driver "
+				       "domain" : "the disk can't be made");
 	}
 	fill(mgmt_out(c, sizeof(struct mv_vbd)), vm, v);
 	return MV_OK;

@@ -476,6 +476,13 @@ static void test_hang(void **state)
 	assert_int_equal(xg_port_op(db.v, EVTCHNOP_SEND, db.port), 0);
 	host_advance(DD_HANG_NS - 2 * DD_TICK_NS);
 	assert_false(driver_ends());
+	/* Whoever is paused can't answer. */
+	assert_int_equal(domain_pause(db.d), 0);
+	host_advance(2 * DD_HANG_NS);
+	assert_false(driver_ends());
+	assert_int_equal(domain_unpause(db.d), 0);
+	host_advance(DD_HANG_NS - 2 * DD_TICK_NS);
+	assert_false(driver_ends());
 	host_advance(4 * DD_TICK_NS);
 	assert_true(driver_ends());
 	bf_free(f);

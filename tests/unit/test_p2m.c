@@ -183,6 +183,55 @@ static void test_a_missing_flush_is_noticed(void **state)
 	host_s2_stats.stale_hits = 0;
 }
 
+/* Pages on loan: into holes only, and gone for every CPU when they are taken back. */
+static void test_loans(void **state)
+{
+	struct p2m_loan loan[] = {
+		{ .gfn = GFN(5), .pa = HPA(DEVICE), .write = true },
+		{ .gfn = GFN(5), .pa = HPA(DEVICE) },			/* taken by then */
+		{ .gfn = GFN(512 + 9), .pa = HPA(DEVICE) },		/* within a block */
+		{ .gfn = GFN(LIMIT), .pa = HPA(DEVICE) },
+		{ .gfn = GFN(1ULL << 20), .pa = HPA(DEVICE + PAGE_SIZE) },
+		{ .gfn = GFN(7), .pa = HPA(DEVICE), .err = -EPERM },	/* passed over */
+	};
+	static const int errors[] = { 0, -EEXIST, -EEXIST, -EINVAL, 0, -EPERM };
+	uint64_t tables;
+	hpa_t pa;
+
+	assert_int_equal(p2m_map(&p2m, GFN(512), HPA(0x9000000000), 9, RW), 0);
+	p2m.live = true;
+	tables = p2m.table_count;
+	p2m_lend(&p2m, loan, ARRAY_SIZE(loan));
+	for (unsigned int i = 0; i < ARRAY_SIZE(loan); i++) {
+		assert_int_equal(loan[i].err, errors[i]);
+	}
+	/* The block was not split for nothing: tables for the two other places. */
+	assert_true(p2m.table_count <= tables + 4);
+	check_mapped(512 + 9, 0x9000000000 + 9 * PAGE_SIZE, RW);
+	check_mapped(5, DEVICE, RW | P2M_FOREIGN);
+	check_mapped(1ULL << 20, DEVICE + PAGE_SIZE, S2_READ | P2M_FOREIGN);
+	assert_int_equal(p2m.page_count, 0);
+	check_empty(7);
+	assert_int_equal(arch_guest_va(&vcpu, 5 * PAGE_SIZE, true, &pa), 0);
+	assert_int_equal(arch_guest_va(&vcpu, (1ULL << 20) * PAGE_SIZE, true, &pa), -EFAULT);
+	/* Neither another page, nor what is no loan, nor what isn't there. */
+	loan[1].err = 0;
+	loan[1].pa = HPA(DEVICE + PAGE_SIZE);
+	loan[2].err = 0;
+	loan[3].err = 0;
+	loan[3].gfn = GFN(6);
+	p2m_take_back(&p2m, &loan[1], 3);
+	assert_int_equal(loan[1].err, -ENOENT);
+	assert_int_equal(loan[2].err, -ENOENT);
+	assert_int_equal(loan[3].err, -ENOENT);
+	p2m_take_back(&p2m, loan, 1);
+	assert_int_equal(loan[0].err, 0);
+	assert_int_equal(arch_guest_va(&vcpu, 5 * PAGE_SIZE, false, &pa), -EFAULT);
+	assert_int_equal(host_s2_stats.stale_hits, 0);
+	check_empty(5);
+	/* The other one goes with the tables. */
+}
+
 static void test_no_memory_changes_nothing(void **state)
 {
 	void *block = frame_alloc(9, FRAME_ZERO);
@@ -466,6 +515,7 @@ UNIT_MAIN(
 	P2M_TEST(test_split_keeps_the_rest),
 	P2M_TEST(test_live_frame_is_freed_after_quiescence),
 	P2M_TEST(test_a_missing_flush_is_noticed),
+	P2M_TEST(test_loans),
 	P2M_TEST(test_no_memory_changes_nothing),
 	P2M_TEST(test_free_in_steps),
 	P2M_TEST(test_kept_frames),
