@@ -186,4 +186,7 @@ def serve(folder, mtu, vlan, relay, vblade):
 
 
 if __name__ == "__main__":
-    serve(*sys.argv[1:5], sys.argv[5:])
+    try:
+        serve(*sys.argv[1:5], sys.argv[5:])
+    except (OSError, subprocess.CalledProcessError) as problem:
+        sys.exit(str(problem))
