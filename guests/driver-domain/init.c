@@ -424,6 +424,10 @@ int main(int argc, char **argv)
 	be_simple();
 	has_store = store_open();
 	load_drivers();
+	/* VMs may wait for them, and cards may take a while. */
+	if (has_disks) {
+		disks_report(false);
+	}
 	connect_all();
 	watchdog_start();
 	for (unsigned int i = 0; i < pair_count; i++) {
