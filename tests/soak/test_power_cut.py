@@ -39,6 +39,7 @@ class Disk:
         self.flushed = -1       # all blocks up to that one were
         self.random = random.Random(5)
         self.torn = self.beyond = 0     # of rounds under way
+        self.cuts = 0
         with open(image, "wb") as file:
             file.truncate(SIZE)
         self.bundle = vms.bundle(
@@ -73,6 +74,10 @@ class Disk:
                     match = re.fullmatch(r"flushed (\d+)", line)
                     assert match, line
                     self.flushed = int(match[1])
+                self.cuts += 1
+                print(f"{self.cuts} cuts, {self.flushed + 1} blocks flushed; of "
+                      f"rounds under way {self.torn} torn, {self.beyond} there",
+                      flush=True)
             finally:
                 machine.stop()
                 self.machines.machines.remove(machine)
@@ -108,8 +113,6 @@ def test_raw(disk):
     for _ in range(CUTS):
         disk.life(f"blocks check /dev/xvda {SLOTS}", "/dev/xvda")
     disk.life(f"blocks check /dev/xvda {SLOTS}", "/dev/xvda")
-    print(f"{CUTS} cuts, {disk.flushed + 1} blocks flushed; of rounds under way "
-          f"{disk.torn} torn, {disk.beyond} there")
     assert disk.flushed > CUTS
 
 
@@ -123,8 +126,6 @@ def test_ext4(disk):
     for _ in range(CUTS):
         disk.life(mount, "/mnt/f")
     disk.life(mount, "/mnt/f")
-    print(f"{CUTS} cuts, {disk.flushed + 1} blocks flushed; of rounds under way "
-          f"{disk.torn} torn, {disk.beyond} there")
     # The last life replayed the journal; a cut came, so replay once more.
     done = subprocess.run(["/sbin/e2fsck", "-fy", disk.image], check=False,
                           capture_output=True, text=True, timeout=60)
