@@ -62,7 +62,7 @@ check: build/.setup
 
 # Hours, not minutes: not a part of check.
 soak: build/.setup
-	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests
+	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests storage-guests
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
 bench: bench-net bench-blk
