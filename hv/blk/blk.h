@@ -17,7 +17,7 @@ MUST_CHECK int blk_init(void);
  * Give a domain that is being built its vbd `index`: a volume named after the
  * domain and the device, and the device in XenStore. The target need not be
  * there: the guest's driver waits for it. -EINVAL (target), -ENODEV (no such
- * kind of target), -EEXIST, -ENOSPC, -ENOMEM. No lock held.
+ * kind of target), -ENOENT (no such driver domain), -EEXIST, -ENOSPC, -ENOMEM. No lock held.
  */
 MUST_CHECK int blk_vbd_create(struct domain *d, unsigned int index,
 			      const struct vm_vbd_config *config);

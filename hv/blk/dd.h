@@ -43,12 +43,12 @@
 #define DD_SLOT_REF	DD_RING_PAGES
 #define DD_CHUNK_REF	(DD_SLOT_REF + DD_SLOTS)
 #define DD_REFS		(DD_CHUNK_REF + DD_CHUNKS * DD_CHUNK_PAGES)
-
-static_assert(DD_CHUNK_PAGES == BLK_PIECES_MAX, "a chunk holds any request");
 #define DD_DISK_MAX	64U		/* of a disk's name, with the NUL */
 #define DD_TICK_NS	1000000000ULL	/* between looks at what waits */
 #define DD_HANG_NS	60000000000ULL	/* no answer for so long: the domain hangs */
 #define DD_RETRY_NS	1000000000ULL	/* between attempts to connect */
+
+static_assert(DD_CHUNK_PAGES == BLK_PIECES_MAX, "a chunk holds any request");
 
 enum dd_state {
 	DD_AWAY,		/* no domain, or it has no such disk */

@@ -70,7 +70,7 @@ struct blk_target_kind {
 	const char *prefix;		/* "aoe:" */
 	/*
 	 * The target that `rest` names, found or made, under LOCK_BLK_CONFIG.
-	 * -EINVAL, -ENOMEM, -ENOSPC.
+	 * -EINVAL, -ENOENT, -ENOMEM, -ENOSPC.
 	 */
 	int (*open)(const char *rest, struct blk_target **out);
 	struct list node;
