@@ -38,9 +38,10 @@ def cpu_seconds(machine):
 
 def shares(vms, machines, **settings):
     """How much CPU two guests got in a few seconds in which both wanted all
-    of the only CPU; settings are those of guest b."""
+    of the only CPU; settings are those of guest b. The machine's time is that
+    of its instructions: it doesn't matter who else uses this machine's CPUs."""
     bundle = vms.bundle(vms.config("a"), vms.config("b", **settings))
-    machine = machines.boot(bundle, ram=1024, cpus=1)
+    machine = machines.boot(bundle, ram=1024, cpus=1, icount=True)
     guests = [machine.guest(name, number).wait_ready()
               for number, name in enumerate("ab", 1)]
     for guest in guests:
