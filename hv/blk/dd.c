@@ -251,6 +251,21 @@ static void away(struct dd_target *t)
 	t->state = DD_WAITING;
 }
 
+/* The domain has a while to go on with closing, but for the time that it's paused. */
+static void close_wait_locked(struct dd_target *t, const char *why)
+{
+	uint64_t now = arch_now();
+
+	if (atomic_load_explicit(&t->d->state, memory_order_relaxed) == DOMAIN_PAUSED) {
+		t->closed_since = now;
+	}
+	if (now - t->closed_since >= DD_HANG_NS) {
+		dd_breach(t, why);
+	} else {
+		poke_by_locked(t, now + DD_RETRY_NS);
+	}
+}
+
 /* Linux may have closed it before the last of its requests was done. */
 static bool take_pages(struct dd_target *t)
 {
@@ -262,10 +277,8 @@ static bool take_pages(struct dd_target *t)
 		t->held = false;
 		t->grants = NULL;
 		dd_io_unsend(t);
-	} else if (arch_now() - t->closed_since >= DD_HANG_NS) {
-		dd_breach(t, "keeps pages of a disk that it closed");
 	} else {
-		poke_by_locked(t, arch_now() + DD_RETRY_NS);
+		close_wait_locked(t, "keeps pages of a disk that it closed");
 	}
 	spin_unlock(&t->base.lock);
 	return free;
@@ -286,9 +299,14 @@ static void closing(struct dd_target *t, unsigned int back)
 {
 	if (back == XENBUS_CLOSED || back == XENBUS_UNKNOWN) {
 		closed(t);
-	} else if (back == XENBUS_CLOSING && dd_store_set_state(t, XENBUS_CLOSED) != 0) {
+		return;
+	}
+	if (back == XENBUS_CLOSING && dd_store_set_state(t, XENBUS_CLOSED) != 0) {
 		log_error("blk", "%s: no memory to close it", t->base.name);
 	}
+	spin_lock(&t->base.lock);
+	close_wait_locked(t, "doesn't close a disk");
+	spin_unlock(&t->base.lock);
 }
 
 static void close_begin(struct dd_target *t, unsigned int back)

@@ -539,6 +539,31 @@ static void test_backend_closes(void **state)
 	(void)state;
 }
 
+/* .. or begins to, and does no more; time when it is paused doesn't count. */
+static void test_backend_never_closes(void **state)
+{
+	struct blkfront *f = start();
+	struct bf_segment seg[4];
+
+	db_state(XENBUS_CLOSING);
+	host_run();
+	fill(f, 4, seg);
+	host_advance(DD_HANG_NS - 2 * DD_TICK_NS);
+	assert_false(driver_ends());
+	assert_int_equal(domain_pause(db.d), 0);
+	host_advance(2 * DD_HANG_NS);
+	assert_false(driver_ends());
+	assert_int_equal(domain_unpause(db.d), 0);
+	host_advance(DD_HANG_NS - 2 * DD_TICK_NS);
+	assert_false(driver_ends());
+	host_advance(4 * DD_TICK_NS);
+	assert_true(driver_ends());
+	db_start();
+	assert_int_equal(bf_collect(f, 0), 4);
+	bf_free(f);
+	(void)state;
+}
+
 static void test_resize(void **state)
 {
 	struct blkfront *f = start();
@@ -705,6 +730,7 @@ int main(void)
 		DD_TEST(test_hang),
 		DD_TEST(test_outage),
 		DD_TEST(test_backend_closes),
+		DD_TEST(test_backend_never_closes),
 		DD_TEST(test_resize),
 		DD_TEST(test_read_only),
 		DD_TEST(test_shared),
