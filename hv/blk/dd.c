@@ -27,9 +27,28 @@
 
 static struct dd_target *targets[DD_TARGETS];	/* by devid; blk_config_lock */
 
-void dd_poke(struct dd_target *t)
+/*
+ * Have the step run at `when` at the latest. Two CPUs that set one timer at once would
+ * have it in the lists of both: so it's set under the target's lock only.
+ */
+static void poke_by_locked(struct dd_target *t, uint64_t when)
 {
-	timer_set(&t->poke, arch_now());
+	ASSERT(spin_is_locked(&t->base.lock));
+	if (!t->gone && (!timer_is_set(&t->poke) || t->poke.when > when)) {
+		timer_set(&t->poke, when);
+	}
+}
+
+void dd_poke_locked(struct dd_target *t)
+{
+	poke_by_locked(t, arch_now());
+}
+
+static void poke_by(struct dd_target *t, uint64_t when)
+{
+	spin_lock(&t->base.lock);
+	poke_by_locked(t, when);
+	spin_unlock(&t->base.lock);
 }
 
 static bool is_closing(struct dd_target *t)
@@ -83,7 +102,7 @@ static void pages_free(void *ctx)
 	t->grants = NULL;
 	dd_io_unsend(t);
 	/* Under the lock: the target is not gone before it is seen not held. */
-	dd_poke(t);
+	dd_poke_locked(t);
 	spin_unlock(&t->base.lock);
 }
 
@@ -134,10 +153,6 @@ fail_grants:
 static void down(struct dd_target *t)
 {
 	spin_lock(&t->base.lock);
-	if (t->up) {
-		t->counts[DD_OUTAGES]++;
-		t->down_since = arch_now();
-	}
 	dd_io_down(t);
 	spin_unlock(&t->base.lock);
 }
@@ -213,7 +228,7 @@ static void away(struct dd_target *t)
 		return;
 	}
 	if (t->tried != 0 && now < t->tried + DD_RETRY_NS) {
-		timer_set(&t->poke, t->tried + DD_RETRY_NS);
+		poke_by(t, t->tried + DD_RETRY_NS);
 		return;
 	}
 	if (!domain_take(t)) {
@@ -223,11 +238,32 @@ static void away(struct dd_target *t)
 	t->missed = false;
 	err = open_device(t, &dev);
 	if (err != 0) {
-		log_error("blk", "%s: its device can't be made (error %d)", t->base.name, -err);
+		if (err != t->error) {
+			log_error("blk", "%s: its device can't be made (error %d)", t->base.name,
+				  -err);
+		}
+		t->error = err;
 		domain_leave(t);
+		poke_by(t, now + DD_RETRY_NS);
 		return;
 	}
+	t->error = 0;
 	t->state = DD_WAITING;
+}
+
+/* The domain has a while to go on with closing, but for the time that it's paused. */
+static void close_wait_locked(struct dd_target *t, const char *why)
+{
+	uint64_t now = arch_now();
+
+	if (atomic_load_explicit(&t->d->state, memory_order_relaxed) == DOMAIN_PAUSED) {
+		t->closed_since = now;
+	}
+	if (now - t->closed_since >= DD_HANG_NS) {
+		dd_breach(t, why);
+	} else {
+		poke_by_locked(t, now + DD_RETRY_NS);
+	}
 }
 
 /* Linux may have closed it before the last of its requests was done. */
@@ -241,10 +277,8 @@ static bool take_pages(struct dd_target *t)
 		t->held = false;
 		t->grants = NULL;
 		dd_io_unsend(t);
-	} else if (arch_now() - t->closed_since >= DD_HANG_NS) {
-		dd_breach(t, "keeps pages of a disk that it closed");
 	} else {
-		timer_set(&t->poke, arch_now() + DD_RETRY_NS);
+		close_wait_locked(t, "keeps pages of a disk that it closed");
 	}
 	spin_unlock(&t->base.lock);
 	return free;
@@ -258,16 +292,21 @@ static void closed(struct dd_target *t)
 	evtchn_withdraw_hv(t->d, t->offer);
 	dd_store_remove(t);
 	domain_leave(t);
-	timer_set(&t->poke, is_closing(t) ? arch_now() : t->tried + DD_RETRY_NS);
+	poke_by(t, is_closing(t) ? arch_now() : t->tried + DD_RETRY_NS);
 }
 
 static void closing(struct dd_target *t, unsigned int back)
 {
 	if (back == XENBUS_CLOSED || back == XENBUS_UNKNOWN) {
 		closed(t);
-	} else if (back == XENBUS_CLOSING && dd_store_set_state(t, XENBUS_CLOSED) != 0) {
+		return;
+	}
+	if (back == XENBUS_CLOSING && dd_store_set_state(t, XENBUS_CLOSED) != 0) {
 		log_error("blk", "%s: no memory to close it", t->base.name);
 	}
+	spin_lock(&t->base.lock);
+	close_wait_locked(t, "doesn't close a disk");
+	spin_unlock(&t->base.lock);
 }
 
 static void close_begin(struct dd_target *t, unsigned int back)
@@ -426,7 +465,7 @@ static void poke_fn(struct timer *timer)
 		/* Each watch calls its function once soon. */
 		if (dd_store_watch(t, step) != 0) {
 			atomic_store_explicit(&t->watching, false, memory_order_release);
-			timer_set(&t->poke, arch_now() + DD_RETRY_NS);
+			poke_by(t, arch_now() + DD_RETRY_NS);
 		}
 	} else if (t->state_watch != NULL) {
 		xs_watch_trigger(t->state_watch);
@@ -441,7 +480,7 @@ static void dd_release(struct blk_target *b)
 	struct dd_target *t = container_of(b, struct dd_target, base);
 
 	t->closing = true;
-	dd_poke(t);
+	poke_by(t, arch_now());
 }
 
 static bool dd_counter(struct blk_target *b, unsigned int n, const char **name, uint64_t *value)
@@ -545,7 +584,7 @@ static int dd_open(const char *rest, struct blk_target **out)
 	}
 	if (t->base.refs == 0) {
 		t->closing = false;
-		dd_poke(t);
+		poke_by(t, arch_now());
 	}
 	*out = &t->base;
 	return 0;
@@ -562,7 +601,7 @@ static bool dd_destroy(struct domain *d)
 	spin_lock(&blk_config_lock);
 	for (unsigned int i = 0; i < DD_TARGETS; i++) {
 		if (targets[i] != NULL && targets[i]->d == d) {
-			dd_poke(targets[i]);
+			poke_by(targets[i], arch_now());
 			any = true;
 		}
 	}

@@ -101,12 +101,12 @@ struct dd_target {
 	unsigned int order;		/* of the ring */
 	uint64_t tried;			/* when it was attached last */
 	bool missed;			/* it was told that there is no such disk */
+	int error;			/* of the last attempt; it was told */
 	uint64_t closed_since;
 
 	struct xs_watch *disk_watch;
 	struct xs_watch *state_watch;	/* its function is the step */
 	_Atomic bool watching;		/* somebody has added them */
-	struct timer poke;
 	bool gone;			/* nobody finds it; under both locks */
 
 	/* Under the target's lock. */
@@ -120,6 +120,7 @@ struct dd_target {
 	uint32_t cons;			/* next answer */
 	uint64_t heard;			/* the last answer, or when all had been answered */
 	uint64_t down_since;		/* 0: never was up */
+	struct timer poke;		/* has the step run */
 	bool ticking;
 	struct timer tick;
 	struct list free;
@@ -139,8 +140,8 @@ struct dd_target {
 /* Make the kind "dd:" of targets known; boot only. -ENOMEM. */
 MUST_CHECK int dd_init(void);
 
-/* dd.c: have the step run soon. Any context; the target is not gone. */
-void dd_poke(struct dd_target *t);
+/* dd.c: have the step run soon. Caller holds the target's lock. */
+void dd_poke_locked(struct dd_target *t);
 
 /* dd_io.c: requests and the ring. */
 MUST_CHECK int dd_io_init(struct dd_target *t);	/* -ENOMEM */

@@ -31,7 +31,7 @@ static unsigned int slot_index(const struct dd_target *t, const struct dd_slot *
 
 static void tick_arm(struct dd_target *t)
 {
-	if (!t->ticking) {
+	if (!t->ticking && !t->gone) {
 		t->ticking = true;
 		timer_set(&t->tick, arch_now() + DD_TICK_NS);
 	}
@@ -388,7 +388,7 @@ bool dd_pump(struct blk_target *b)
 void dd_breach(struct dd_target *t, const char *why)
 {
 	t->counts[DD_BREACHES]++;
-	t->up = false;
+	dd_io_down(t);
 	if (t->d != NULL) {
 		domain_crash_soon(t->d, why);
 	}
@@ -419,7 +419,7 @@ static bool answer_take(struct dd_target *t, uint64_t id, int16_t status)
 	} else {
 		/* A write may have waited for it, or the end of the target. */
 		blk_target_ready(&t->base);
-		dd_poke(t);
+		dd_poke_locked(t);
 	}
 	return true;
 }
@@ -499,6 +499,10 @@ void dd_io_up(struct dd_target *t, unsigned int order)
 
 void dd_io_down(struct dd_target *t)
 {
+	if (t->up) {
+		t->counts[DD_OUTAGES]++;
+		t->down_since = arch_now();
+	}
 	t->up = false;
 	tick_arm(t);
 }
@@ -559,7 +563,7 @@ static bool is_hung(struct dd_target *t)
 		return false;
 	default:
 		/* It ended and may be kept for a look: its disks are away. */
-		dd_poke(t);
+		dd_poke_locked(t);
 		return false;
 	}
 }

@@ -206,15 +206,45 @@ static void scrubbed_forget_locked(uint64_t frame, unsigned int order)
 	}
 }
 
-void *frame_alloc(unsigned int order, unsigned int flags)
+/* Give the unit that is being zeroed back; it was never counted as taken. */
+static uint64_t scrub_return_locked(void)
+{
+	uint64_t frame = (va_to_hpa(scrub_unit).v >> PAGE_SHIFT) - base_frame;
+
+	free_count -= BIT(FRAME_UNIT_ORDER);
+	free_locked(frame, FRAME_UNIT_ORDER);
+	scrub_unit = NULL;
+	return frame;
+}
+
+/*
+ * The same before it is zero, for who finds no memory: a CPU that became busy would
+ * keep it for long. False: there is none.
+ */
+static bool scrub_give_up(void)
+{
+	bool any;
+
+	/* Who has it now zeroes a piece, holds no lock, and isn't interrupted. */
+	while (atomic_exchange_explicit(&scrubbing, true, memory_order_acquire)) {
+		arch_relax();
+	}
+	any = scrub_unit != NULL;
+	if (any) {
+		spin_lock(&lock);
+		scrub_return_locked();
+		spin_unlock(&lock);
+	}
+	atomic_store_explicit(&scrubbing, false, memory_order_release);
+	return any;
+}
+
+static struct list *block_alloc(unsigned int order)
 {
 	unsigned int have = order;
 	struct list *block = NULL;
 	uint64_t frame;
 
-	if (order > FRAME_ORDER_MAX) {
-		return NULL;
-	}
 	spin_lock(&lock);
 	while (have < ORDERS && list_empty(&free_list[have])) {
 		have++;
@@ -232,6 +262,20 @@ void *frame_alloc(unsigned int order, unsigned int flags)
 		asan_unpoison(block, PAGE_SIZE << order);
 	}
 	spin_unlock(&lock);
+	return block;
+}
+
+void *frame_alloc(unsigned int order, unsigned int flags)
+{
+	struct list *block;
+
+	if (order > FRAME_ORDER_MAX) {
+		return NULL;
+	}
+	block = block_alloc(order);
+	if (block == NULL && scrub_give_up()) {
+		block = block_alloc(order);
+	}
 	if (block != NULL && (flags & FRAME_ZERO)) {
 		memset(block, 0, PAGE_SIZE << order);
 	}
@@ -304,17 +348,11 @@ static bool scrub_is_done_locked(void)
 	       scrubbed_count << FRAME_UNIT_ORDER >= total_count / SCRUB_SHARE;
 }
 
-/* Give a unit that is zero back; it was never counted as taken. */
 static void scrub_finish_locked(void)
 {
-	uint64_t frame = (va_to_hpa(scrub_unit).v >> PAGE_SHIFT) - base_frame;
-
-	free_count -= BIT(FRAME_UNIT_ORDER);
-	free_locked(frame, FRAME_UNIT_ORDER);
-	bitmap_set(scrubbed, unit_of(frame));
+	bitmap_set(scrubbed, unit_of(scrub_return_locked()));
 	scrubbed_count++;
 	scrub_total++;
-	scrub_unit = NULL;
 }
 
 bool frame_scrub(void)

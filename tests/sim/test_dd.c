@@ -392,6 +392,8 @@ static void breach(void (*wrong)(void))
 	db_release();
 	assert_int_equal(bf_collect(f, 0), 4);
 	assert_memory_equal(db.disk + 3 * 4096, text + 3 * 512, 4096);
+	assert_int_equal(counter(f, "outages"), 1);
+	assert_true(counter(f, "outage_ms") >= DD_RETRY_NS / 1000000);
 	bf_free(f);
 }
 
@@ -537,6 +539,31 @@ static void test_backend_closes(void **state)
 	(void)state;
 }
 
+/* .. or begins to, and does no more; time when it is paused doesn't count. */
+static void test_backend_never_closes(void **state)
+{
+	struct blkfront *f = start();
+	struct bf_segment seg[4];
+
+	db_state(XENBUS_CLOSING);
+	host_run();
+	fill(f, 4, seg);
+	host_advance(DD_HANG_NS - 2 * DD_TICK_NS);
+	assert_false(driver_ends());
+	assert_int_equal(domain_pause(db.d), 0);
+	host_advance(2 * DD_HANG_NS);
+	assert_false(driver_ends());
+	assert_int_equal(domain_unpause(db.d), 0);
+	host_advance(DD_HANG_NS - 2 * DD_TICK_NS);
+	assert_false(driver_ends());
+	host_advance(4 * DD_TICK_NS);
+	assert_true(driver_ends());
+	db_start();
+	assert_int_equal(bf_collect(f, 0), 4);
+	bf_free(f);
+	(void)state;
+}
+
 static void test_resize(void **state)
 {
 	struct blkfront *f = start();
@@ -618,6 +645,38 @@ static void test_no_such_domain(void **state)
 	(void)state;
 }
 
+static void no_call(void *ctx)
+{
+	(void)ctx;
+}
+
+/* What it takes to make the device isn't there for now: it's tried again. */
+static void test_no_room_for_a_while(void **state)
+{
+	struct vm_vbd_config config = bf_config(TARGET);
+	struct hv_grants *taken[HV_GRANT_RANGES];
+	struct blkfront *f;
+
+	db_boot();
+	for (unsigned int i = 0; i < HV_GRANT_RANGES; i++) {
+		assert_int_equal(hv_grants_open(db.d, 1, no_call, NULL, &taken[i]), 0);
+	}
+	f = bf_create(&config, &linux_defaults);
+	db_report("vda", "fe:0");
+	db_run();
+	host_advance(3 * DD_RETRY_NS);
+	assert_int_equal(db_front("state"), -1);
+	for (unsigned int i = 0; i < HV_GRANT_RANGES; i++) {
+		assert_true(hv_grants_close(taken[i]));
+	}
+	host_advance(2 * DD_RETRY_NS);
+	db_run();
+	bf_connect(f);
+	assert_int_equal(io(f, BLKIF_OP_READ, 0, back, 8), BLKIF_OKAY);
+	bf_free(f);
+	(void)state;
+}
+
 /* It is asked to end while everything is in use, again and again, with I/O. */
 static void test_many_deaths(void **state)
 {
@@ -671,10 +730,12 @@ int main(void)
 		DD_TEST(test_hang),
 		DD_TEST(test_outage),
 		DD_TEST(test_backend_closes),
+		DD_TEST(test_backend_never_closes),
 		DD_TEST(test_resize),
 		DD_TEST(test_read_only),
 		DD_TEST(test_shared),
 		DD_TEST(test_no_such_domain),
+		DD_TEST(test_no_room_for_a_while),
 		DD_TEST(test_many_deaths),
 	};
 

@@ -255,6 +255,28 @@ static void test_units_are_zeroed_in_advance(void **state)
 	assert_int_equal(frame_scrubbed_total(), READY);
 }
 
+/* Nobody goes without it because a CPU began to zero it and is busy since. */
+static void test_what_is_being_zeroed_can_be_had(void **state)
+{
+	uint64_t before = frame_free_count();
+	void *p[FRAMES >> FRAME_UNIT_ORDER];
+	unsigned int n = 0;
+
+	soil();
+	assert_true(frame_scrub());
+	while ((p[n] = frame_alloc(FRAME_UNIT_ORDER, 0)) != NULL) {
+		memset(p[n++], 0xa5, UNIT_SIZE);
+	}
+	assert_in_range(frame_free_count(), 0, UNIT_SIZE / PAGE_SIZE - 1);
+	assert_int_equal(before - frame_free_count(), n * (UNIT_SIZE / PAGE_SIZE));
+	while (n > 0) {
+		frame_free(p[--n], FRAME_UNIT_ORDER);
+	}
+	assert_int_equal(frame_free_count(), before);
+	scrub_all();
+	assert_int_equal(frame_scrubbed_count(), READY);
+}
+
 /* Memory whose free blocks are all smaller: there is an end to the looking. */
 static void test_nothing_to_zero(void **state)
 {
@@ -375,6 +397,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_misaligned_free_panics),
 	UNIT_TEST(test_free_memory_is_poisoned),
 	UNIT_TEST(test_units_are_zeroed_in_advance),
+	UNIT_TEST(test_what_is_being_zeroed_can_be_had),
 	UNIT_TEST(test_nothing_to_zero),
 	UNIT_TEST(test_random_use_and_zeroing),
 	cmocka_unit_test_setup(test_banks_with_holes, unit_setup),
