@@ -38,7 +38,7 @@ def serve(disk):
         disk.start()
     except (OSError, Failure) as problem:
         raise Failure(f"{problem} (vblade needs a network interface of its own: "
-                      "user namespaces or root, and /dev/net/tun)") from None
+                      "user namespaces or root)") from None
 
 
 def status(guest):

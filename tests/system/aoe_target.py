@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """An AoE server (a real vblade) outside the emulated machine, at its network
-card. vblade wants a network interface: it gets a tap device in a network
-namespace of its own, and a user namespace too, so that no root is needed.
+card. vblade wants a network interface: it gets one in a network namespace of its
+own, and a user namespace too, so that no root is needed.
 
     with AoeTarget(size=64 << 20) as target:        # aoe:1.1
         machine = Machine(bundle, extra=target.qemu())
 
-That joins QEMU's card and the tap by a relay, which can take the tag of a VLAN
+That joins QEMU's card and one end of a virtual cable (veth), with vblade at its
+other end, by a relay, which can take the tag of a VLAN
 off (vlan=100) and pass the card's other frames by. Its netdev() may also be
-one of several at a hub. Faster, without relay and tags, is QEMU in the same
-namespace:
+one of several at a hub. Faster, without relay and tags, is a tap device, and
+QEMU in the same namespace (that needs /dev/net/tun):
 
     with AoeTarget(image="disk.img", relay=False) as target:
         machine = Machine(bundle, prefix=target.enter, extra=target.qemu())
 """
-import fcntl
 import os
 import shutil
 import socket
@@ -35,8 +35,9 @@ USER = os.geteuid() != 0
 UNSHARE = ["unshare", *(["--user", "--map-root-user"] if USER else []), "--net"]
 ENTER = ["nsenter", *(["--user", "--preserve-credentials"] if USER else []),
          "--net"]
-TAP = "wire"
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000
+WIRE = "wire"                   # the interface that vblade has
+RELAY = "relay"                 # the other end of its cable
+ETH_P_ALL = 3
 ETH_VLAN = b"\x81\x00"
 
 
@@ -63,7 +64,7 @@ class AoeTarget:
         self.command = [
             sys.executable, os.path.abspath(__file__), self.folder, str(mtu),
             str(vlan or 0), str(int(relay)), VBLADE, *options, str(shelf),
-            str(slot), TAP, os.path.abspath(image)]
+            str(slot), WIRE, os.path.abspath(image)]
         self.keeper = None
         if start:
             self.start()
@@ -113,7 +114,7 @@ class AoeTarget:
     def netdev(self):
         """QEMU's name for this wire."""
         if not self.relay:
-            return f"tap,ifname={TAP},script=no,downscript=no"
+            return f"tap,ifname={WIRE},script=no,downscript=no"
         return (f"dgram,local.type=unix,local.path={self.card_path},"
                 f"remote.type=unix,remote.path={self.wire_path}")
 
@@ -124,7 +125,7 @@ class AoeTarget:
 
 
 def possible():
-    """May this process make namespaces and taps, and is there a vblade?"""
+    """May this process make namespaces, and is there a vblade?"""
     try:
         with AoeTarget(size=1 << 20):
             return True
@@ -134,14 +135,11 @@ def possible():
 
 # --- the program in the namespace ------------------------------------------
 
-def open_tap():
-    tap = os.open("/dev/net/tun", os.O_RDWR)
-    fcntl.ioctl(tap, TUNSETIFF, struct.pack(
-        "16sH22x", TAP.encode(), IFF_TAP | IFF_NO_PI))
-    return tap
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
 
 
-def to_wire(card, tap, tag):
+def to_wire(card, wire, tag):
     while True:
         frame = card.recv(65536)
         if tag:
@@ -149,12 +147,17 @@ def to_wire(card, tap, tag):
                 continue
             frame = frame[:12] + frame[16:]
         if len(frame) >= 14:
-            os.write(tap, frame)
+            try:
+                wire.send(frame)
+            except OSError:
+                pass            # longer than the wire's MTU
 
 
-def to_card(card, card_path, tap, tag):
+def to_card(card, card_path, wire, tag):
     while True:
-        frame = os.read(tap, 65536)
+        frame, source = wire.recvfrom(65536)
+        if source[2] == socket.PACKET_OUTGOING:
+            continue            # our own
         if tag:
             frame = frame[:12] + tag + frame[12:]
         try:
@@ -163,20 +166,27 @@ def to_card(card, card_path, tap, tag):
             pass                # QEMU isn't there
 
 
+def start_relay(folder, mtu, tag):
+    ip("link", "add", WIRE, "type", "veth", "peer", "name", RELAY)
+    ip("link", "set", RELAY, "mtu", mtu, "up")
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                         socket.htons(ETH_P_ALL))
+    wire.bind((RELAY, 0))
+    card = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    card.bind(os.path.join(folder, "wire"))
+    for work in ((to_wire, card, wire, tag),
+                 (to_card, card, os.path.join(folder, "card"), wire, tag)):
+        threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+
+
 def serve(folder, mtu, vlan, relay, vblade):
-    """Make the tap, start vblade on it, carry frames until it ends."""
-    subprocess.run(["ip", "tuntap", "add", TAP, "mode", "tap",
-                    *([] if int(relay) else ["vnet_hdr"])], check=True)
-    subprocess.run(["ip", "link", "set", TAP, "mtu", mtu, "up"], check=True)
+    """Make the wire, start vblade on it, carry frames until it ends."""
     tag = ETH_VLAN + struct.pack("!H", int(vlan)) if int(vlan) else b""
     if int(relay):
-        tap = open_tap()
-        card = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        card.bind(os.path.join(folder, "wire"))
-        for work in ((to_wire, card, tap, tag),
-                     (to_card, card, os.path.join(folder, "card"), tap, tag)):
-            threading.Thread(target=work[0], args=work[1:],
-                             daemon=True).start()
+        start_relay(folder, mtu, tag)
+    else:
+        ip("tuntap", "add", WIRE, "mode", "tap", "vnet_hdr")
+    ip("link", "set", WIRE, "mtu", mtu, "up")
     server = subprocess.Popen(vblade, stdout=sys.stderr,
                               preexec_fn=harness.end_with_parent)
     time.sleep(0.1)
