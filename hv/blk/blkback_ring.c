@@ -107,7 +107,7 @@ void vbd_done(struct blk_request *r, bool more)
 /* --- requests ----------------------------------------------------------------------- */
 
 /* One segment of the guest's; false if it makes no sense. */
-static bool take_segment(const struct vbd_queue *q, struct vbd_request *b, uint64_t seg)
+static inline bool take_segment(const struct vbd_queue *q, struct vbd_request *b, uint64_t seg)
 {
 	struct grant_piece *p = &b->piece[b->r.piece_count++];
 	unsigned int first = blkif_seg_first(seg);

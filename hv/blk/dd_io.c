@@ -255,15 +255,19 @@ static struct blkif_indices *indices(const struct dd_target *t)
 	return t->ring[0];
 }
 
-/* Segment `i` of `bytes` that lie in the slot's memory. */
-static uint64_t segment(const struct dd_target *t, const struct dd_slot *s, unsigned int i,
-			uint64_t bytes)
+/* The references of the slot's memory follow each other: this is the first. */
+static uint32_t data_ref(const struct dd_target *t, const struct dd_slot *s)
 {
-	uint64_t len = MIN(bytes - ((uint64_t)i << PAGE_SHIFT), (uint64_t)PAGE_SIZE);
-	unsigned int grant = s->chunk != DD_CHUNKS ? DD_CHUNK_REF + s->chunk * DD_CHUNK_PAGES + i :
+	unsigned int grant = s->chunk != DD_CHUNKS ? DD_CHUNK_REF + s->chunk * DD_CHUNK_PAGES :
 			     DD_SLOT_REF + slot_index(t, s);
 
-	return hv_grants_ref(t->grants, grant) | ((len >> BLK_SECTOR_SHIFT) - 1) << 40;
+	return hv_grants_ref(t->grants, grant);
+}
+
+/* The segment of what is left at `ref`: a page, or less of it at the end. */
+static inline uint64_t segment(uint32_t ref, uint64_t left)
+{
+	return ref | ((MIN(left, (uint64_t)PAGE_SIZE) >> BLK_SECTOR_SHIFT) - 1) << 40;
 }
 
 /*
@@ -277,21 +281,22 @@ static void put_data(struct dd_target *t, const struct dd_slot *s)
 	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
 	unsigned int count = (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT);
 	unsigned int slot = slot_index(t, s);
+	uint32_t ref = data_ref(t, s);
 	uint64_t *list = t->page[slot];
 
 	put(t, 2, r->sector);
 	if (count <= BLKIF_SEGMENTS) {
 		put(t, 0, op | (uint64_t)count << 8);
-		for (unsigned int i = 0; i < count; i++) {
-			put(t, BLKIF_SEG_AT + i, segment(t, s, i, bytes));
+		for (unsigned int i = 0; i < count; i++, bytes -= PAGE_SIZE) {
+			put(t, BLKIF_SEG_AT + i, segment(ref + i, bytes));
 		}
 		return;
 	}
 	t->counts[DD_INDIRECT]++;
 	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)count << 16);
 	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_SLOT_REF + slot) << 32);
-	for (unsigned int i = 0; i < count; i++) {
-		WRITE_ONCE(list[i], segment(t, s, i, bytes));
+	for (unsigned int i = 0; i < count; i++, bytes -= PAGE_SIZE) {
+		WRITE_ONCE(list[i], segment(ref + i, bytes));
 	}
 }
 

@@ -90,28 +90,20 @@ int grant_frame(struct domain *d, uint32_t ref, bool write, void **page)
 	return entry_page(d, e, write, page);
 }
 
-/* Where the uses of a reference are counted; NULL: no memory. */
-static uint16_t *uses_find_locked(struct grant_table *t, uint32_t ref)
+/* Where the uses of a reference are counted that has an entry. */
+static inline uint16_t *uses_find_locked(struct grant_table *t, uint32_t ref)
 {
-	uint16_t **counts = &t->uses[ref / GRANT_ENTRIES_PER_FRAME];
-
-	if (unlikely(*counts == NULL)) {
-		*counts = heap_alloc(GRANT_ENTRIES_PER_FRAME * sizeof(**counts));
-	}
-	return *counts != NULL ? *counts + ref % GRANT_ENTRIES_PER_FRAME : NULL;
+	return t->uses[ref / GRANT_ENTRIES_PER_FRAME] + ref % GRANT_ENTRIES_PER_FRAME;
 }
 
 /* Mark a good entry in use once more; *out is what it was then. */
-static int entry_mark_locked(struct grant_table *t, uint64_t *entry, uint32_t ref, bool write,
-			     uint64_t *out)
+static inline int entry_mark_locked(struct grant_table *t, uint64_t *entry, uint32_t ref,
+				    bool write, uint64_t *out)
 {
 	uint64_t mark = write ? ENTRY_IN_USE : GTF_READING;
 	uint16_t *uses = uses_find_locked(t, ref);
 	uint64_t e = READ_ONCE(*entry);
 
-	if (unlikely(uses == NULL)) {
-		return -ENOMEM;
-	}
 	if (unlikely(*uses == UINT16_MAX)) {
 		return -ENOSPC;
 	}
@@ -129,8 +121,8 @@ static int entry_mark_locked(struct grant_table *t, uint64_t *entry, uint32_t re
 }
 
 /* One use of an entry ended; all our accesses of its page come before. */
-static void entry_unmark_locked(struct domain *d, struct grant_table *t, uint64_t *entry,
-				uint32_t ref)
+static inline void entry_unmark_locked(struct domain *d, struct grant_table *t,
+				       uint64_t *entry, uint32_t ref)
 {
 	uint64_t old;
 
@@ -297,11 +289,14 @@ void grant_held(const struct domain *d, struct grant_held *out)
 static int grow_locked(struct grant_table *t, unsigned int count)
 {
 	while (t->frame_count < count) {
-		uint64_t *frame = frame_alloc(0, FRAME_ZERO);
+		uint16_t *uses = heap_alloc(GRANT_ENTRIES_PER_FRAME * sizeof(*uses));
+		uint64_t *frame = uses != NULL ? frame_alloc(0, FRAME_ZERO) : NULL;
 
 		if (frame == NULL) {
+			heap_free(uses);
 			return -ENOMEM;
 		}
+		t->uses[t->frame_count] = uses;
 		atomic_store_explicit(&t->frame[t->frame_count], frame,
 				      memory_order_release);
 		t->frame_count++;

@@ -71,7 +71,7 @@ void grant_pieces_release(struct domain *d, uint32_t n);
  * Take the pages of `n` pieces into use, for writing if `write`: the entries are
  * marked and the guest can neither end the grants nor give the pages back
  * until grant_pieces_unuse(). All or none. A page or a reference may be in use
- * any number of times. Errors of grant_pin(); -ENOMEM.
+ * any number of times. Errors of grant_pin().
  */
 MUST_CHECK int grant_pieces_use(struct domain *d, struct grant_piece *piece, unsigned int n,
 				bool write);

@@ -22,7 +22,7 @@ struct page_counts {
 	uint32_t mask;
 	uint32_t reserved;		/* uses that there is room for */
 	uint32_t uses;			/* now */
-	uint64_t seed;
+	uint64_t seed;			/* odd */
 };
 
 /* Make room for `n` more uses at a time. -ENOMEM, -ENOSPC (absurdly many). */

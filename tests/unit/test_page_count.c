@@ -11,7 +11,7 @@
 #define PAGES	600U
 #define ROOM	400U
 
-static const void *page(unsigned int n)
+static const void *page(uint64_t n)
 {
 	return (const void *)(uintptr_t)(0x40000000ULL + n * PAGE_SIZE);
 }
@@ -69,4 +69,37 @@ static void test_limits(void **state)
 	(void)state;
 }
 
-UNIT_MAIN(UNIT_TEST(test_model), UNIT_TEST(test_limits))
+/* The longest search that there can be: slots in use side by side. */
+static unsigned int longest_run(const struct page_counts *c)
+{
+	unsigned int longest = 0, run = 0;
+
+	/* Twice around: a run may go over the end. */
+	for (unsigned int i = 0; i < 2 * (c->mask + 1); i++) {
+		run = c->slot[i & c->mask].page != NULL ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+/* A table as full as can be stays a good one whatever distance the pages have. */
+static void test_spread(void **state)
+{
+	static const unsigned int distances[] = { 1, 2, 3, 512, 513, 4096, 1U << 18, 9973 };
+
+	for (unsigned int round = 0; round < 400; round++) {
+		unsigned int distance = distances[round % ARRAY_SIZE(distances)];
+		struct page_counts c = { 0 };
+
+		assert_int_equal(page_counts_reserve(&c, 4096), 0);
+		for (unsigned int i = 0; i < 4096; i++) {
+			assert_true(page_count_add(&c, page((uint64_t)i * distance)));
+		}
+		assert_int_equal(c.mask + 1, 8192);
+		assert_in_range(longest_run(&c), 1, 300);
+		page_counts_fini(&c);
+	}
+	(void)state;
+}
+
+UNIT_MAIN(UNIT_TEST(test_model), UNIT_TEST(test_limits), UNIT_TEST(test_spread))
