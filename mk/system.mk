@@ -88,6 +88,7 @@ bench-create: build/.setup
 # Guests
 
 guests: build/guests/Image build/guests/demo.cpio.gz build/guests/driver-domain.cpio.gz \
+	build/guests/driver-domain-lvm.cpio.gz \
 	build/guests/debian.cpio.gz build/guests/debian.img
 
 build/guests/Image: build/.setup
@@ -138,6 +139,10 @@ build/guests/driver-domain.cpio.gz: guests/driver-domain/mkinitrd guests/common/
 		build/guests/uplink-init build/.setup
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/driver-domain/mkinitrd standard $@
+
+build/guests/driver-domain-lvm.cpio.gz: build/guests/driver-domain.cpio.gz
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/driver-domain/mkinitrd --lvm standard $@
 
 # The same with the modules of other kernels (scripts/setup --extra-kernels).
 EXTRA_INITRDS := build/guests/demo-cloud.cpio.gz build/guests/demo-rt.cpio.gz

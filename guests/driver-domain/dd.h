@@ -25,6 +25,8 @@ bool file_text(const char *path, char *text, size_t size);
 /* The number in a file, or `otherwise`. */
 uint64_t file_number(const char *path, uint64_t otherwise);
 bool file_write(const char *path, const char *text);
+/* Remove all files of a folder. */
+void files_remove(const char *folder);
 /* The word KEY=... of the kernel's command line; false if it isn't there. */
 bool cmdline_word(const char *key, char *value, size_t size);
 
@@ -80,6 +82,18 @@ void link_no_sent_irqs(const char *name);
 bool disks_prepare(void);
 /* Tell XenStore of those that are new; `all`: no more are expected. */
 void disks_report(bool all);
+
+/* volumes.c: logical volumes (LVM) */
+
+/* Read which disks hold them, and load what they need. */
+void volumes_prepare(void);
+/*
+ * Have those activated that have appeared; `all`: no more disks are expected. False
+ * while some are expected.
+ */
+bool volumes_look(bool all);
+/* Logical volumes are on it, on a part of it, or on the disk that it is a part of. */
+bool volumes_own(const char *entry);
 
 /* store.c: XenStore */
 

@@ -39,6 +39,7 @@ bool disks_prepare(void)
 	if (access("/sys/module/ahci", F_OK) == 0) {
 		(void)module_load("sd_mod");
 	}
+	volumes_prepare();
 	return any && module_load("xen_blkback");
 }
 
@@ -164,10 +165,13 @@ void disks_report(bool all)
 	struct dirent *entry;
 	char name[NAME_LEN];
 
+	/* First: what is active now is found below. */
+	all &= volumes_look(all);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] != '.' && strncmp(entry->d_name, "loop", 4) != 0 &&
 		    strncmp(entry->d_name, "ram", 3) != 0 && number(entry->d_name, "size") > 0 &&
-		    disk_name(entry->d_name, name) && is_new(name)) {
+		    !volumes_own(entry->d_name) && disk_name(entry->d_name, name) &&
+		    is_new(name)) {
 			report(entry->d_name, name);
 		}
 	}

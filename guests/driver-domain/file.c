@@ -4,7 +4,9 @@
  */
 #include "dd.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +53,21 @@ bool file_write(const char *path, const char *text)
 	good = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 	close(fd);
 	return good;
+}
+
+void files_remove(const char *folder)
+{
+	char path[PATH_LEN];
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		unlink(path);
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
 }
 
 bool cmdline_word(const char *key, char *value, size_t size)

@@ -9,6 +9,7 @@
  *   mv.nic=ADDRESS,...   these cards, for vif 0, 1, ...; else all, in the
  *                        order of their PCI addresses
  *   mv.mtu=BYTES         instead of what XenStore says of the vif
+ *   mv.lvm=DISK,...      logical volumes are on these disks and partitions
  *
  * The kernel runs it as /sbin/poweroff and /sbin/reboot, too, when the
  * hypervisor asks for that.

@@ -139,15 +139,5 @@ bool modules_for_bus(const char *bus)
 
 void modules_forget(void)
 {
-	char path[PATH_LEN];
-	struct dirent *entry;
-	DIR *dir = opendir(FOLDER);
-
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), FOLDER "/%s", entry->d_name);
-		unlink(path);
-	}
-	if (dir != NULL) {
-		closedir(dir);
-	}
+	files_remove(FOLDER);
 }

@@ -130,6 +130,19 @@ static void tell(void *ctx, enum vmdesc_severity severity, const char *text)
 	(void)mgmt_refuse(ctx, MV_EXISTS, "%s", text);
 }
 
+static enum mv_status refuse_made(struct mgmt_call *c, int err, const struct vm_vbd_config *v)
+{
+	switch (err) {
+	case -EEXIST:
+		return mgmt_refuse(c, MV_EXISTS, "a disk '%s' is still being unplugged", v->name);
+	case -ENOENT:
+		return mgmt_refuse(c, MV_NOT_FOUND, "there is no driver domain for target '%s'",
+				   v->target);
+	default:
+		return mgmt_refuse_err(c, err, "the disk can't be made");
+	}
+}
+
 static enum mv_status attach(struct mgmt_call *c, struct vm *vm, struct domain *d,
 			     const struct vm_vbd_config *v)
 {
@@ -145,9 +158,7 @@ static enum mv_status attach(struct mgmt_call *c, struct vm *vm, struct domain *
 	err = blk_vbd_create(d, vm->config.vbd_count - 1, v);
 	if (err != 0) {
 		vm_vbd_drop(vm, v->name);
-		return mgmt_refuse_err(c, err, err == -EEXIST ? "a disk of this name is still being "
-				       "unplugged" : err == -ENOENT ? "there is no such driver "
-				       "domain" : "the disk can't be made");
+		return refuse_made(c, err, v);
 	}
 	fill(mgmt_out(c, sizeof(struct mv_vbd)), vm, v);
 	return MV_OK;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "blk/aoe.h"
+#include "blk/dd.h"
 #include "lib/bits.h"
 #include "lib/fmt.h"
 #include "mem/frame.h"
@@ -698,6 +699,18 @@ static void test_vbds(void **state)
 	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_INVALID);
 	assert_int_equal(mc_call(&c, MV_VBD_DETACH, &r, sizeof(r)), MV_OK);
 	assert_int_equal(mc_call(&c, MV_VBD_DETACH, &r, sizeof(r)), MV_BUSY);
+	assert_int_equal(vm->config.vbd_count, 0);
+	/* That name is not free yet. */
+	a.vm = mc_ref("web");
+	strcpy(a.vbd.name, "xvdb");
+	strcpy(a.vbd.target, "aoe:1.2");
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_EXISTS);
+	assert_string_equal((char *)c.body, "a disk 'xvdb' is still being unplugged");
+	assert_int_equal(dd_init(), 0);
+	strcpy(a.vbd.name, "xvdc");
+	strcpy(a.vbd.target, "dd:db/vda");
+	assert_int_equal(mc_call(&c, MV_VBD_ATTACH, &a, sizeof(a)), MV_NOT_FOUND);
+	assert_string_equal((char *)c.body, "there is no driver domain for target 'dd:db/vda'");
 	assert_int_equal(vm->config.vbd_count, 0);
 	strcpy(r.name, "xvdz");
 	assert_int_equal(mc_call(&c, MV_VBD_DETACH, &r, sizeof(r)), MV_NOT_FOUND);
