@@ -24,6 +24,7 @@ from conftest import *  # noqa: E402,F401,F403
 MIB = int(os.environ.get("MV_SOAK_MIB", "32"))
 KILLS = int(os.environ.get("MV_SOAK_KILLS", "6"))
 UNDER_WAY = 100
+PAUSE = 1000            # answers
 IOPS = 80
 SIZE = 256 << 20
 UPLINK = 1
@@ -108,8 +109,11 @@ def test_fio(scene, disk, depth):
 
 
 def kill(scene):
-    """End the driver domain with that many requests under way; how many were
-    sent again."""
+    """End the driver domain with that many requests under way, in all phases of
+    fio's; how many were sent again."""
+    answers = scene.total("answers")
+    scene.machine.wait_for(lambda: scene.total("answers") > answers + PAUSE, 240,
+                           f"{PAUSE} answers")
     scene.machine.wait_for(lambda: scene.under_way() > UNDER_WAY, 240,
                            f"more than {UNDER_WAY} requests under way")
     lives, before = scene.lives(), scene.total("resent")
