@@ -24,7 +24,7 @@ from conftest import *  # noqa: E402,F401,F403
 MIB = int(os.environ.get("MV_SOAK_MIB", "32"))
 KILLS = int(os.environ.get("MV_SOAK_KILLS", "6"))
 UNDER_WAY = 100
-MARGIN = 50              # answers between the look and the end
+MARGIN = 20              # answers between the look and the end
 PAUSE = 1000            # answers
 IOPS = 80
 SIZE = 256 << 20
