@@ -65,6 +65,7 @@ check: build/.setup
 soak: build/.setup
 	@scripts/timed "build" $(MAKE) --no-print-directory -j$(JOBS) all guests \
 		storage-guests guests-bare bench-guests build/guests/debian-soak.img \
+		build/guests/storage-lvm.cpio.gz \
 		build/guests/tiny.img
 	@$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/soak
 
@@ -167,6 +168,10 @@ build/guests/blocks: guests/storage/blocks.c | build/.setup
 build/guests/storage.cpio.gz: guests/storage/mkinitrd $(DEMO_PARTS) build/guests/blocks
 	@echo "  INITRD $@"
 	@$(PYTHON) guests/storage/mkinitrd standard $@
+
+build/guests/storage-lvm.cpio.gz: build/guests/storage.cpio.gz
+	@echo "  INITRD $@"
+	@$(PYTHON) guests/storage/mkinitrd --lvm standard $@
 
 # Benchmarks
 

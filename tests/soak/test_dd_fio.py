@@ -24,6 +24,8 @@ from conftest import *  # noqa: E402,F401,F403
 MIB = int(os.environ.get("MV_SOAK_MIB", "32"))
 KILLS = int(os.environ.get("MV_SOAK_KILLS", "6"))
 UNDER_WAY = 100
+MARGIN = 20              # answers between the look and the end
+PAUSE = 1000            # answers
 IOPS = 80
 SIZE = 256 << 20
 UPLINK = 1
@@ -108,10 +110,13 @@ def test_fio(scene, disk, depth):
 
 
 def kill(scene):
-    """End the driver domain with that many requests under way; how many were
-    sent again."""
-    scene.machine.wait_for(lambda: scene.under_way() > UNDER_WAY, 240,
-                           f"more than {UNDER_WAY} requests under way")
+    """End the driver domain with that many requests under way, in all phases of
+    fio's; how many were sent again."""
+    answers = scene.total("answers")
+    scene.machine.wait_for(lambda: scene.total("answers") > answers + PAUSE, 240,
+                           f"{PAUSE} answers")
+    scene.machine.wait_for(lambda: scene.under_way() > UNDER_WAY + MARGIN, 240,
+                           f"{UNDER_WAY + MARGIN} requests under way")
     lives, before = scene.lives(), scene.total("resent")
     scene.machine.prompt("restart uplink")
     scene.machine.wait_for(lambda: scene.lives() > lives, 120,

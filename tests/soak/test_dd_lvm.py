@@ -50,8 +50,8 @@ class Scene:
                             extra=f"quiet cma=0 panic=1 {words}", driver_domain=1,
                             mv_assign=["/pcie@10000000"], mv_watchdog=60,
                             on_poweroff="restart", on_crash="restart"),
-            self.vms.config("a", memory=200, ip="10.0.0.2",
-                            ramdisk="storage.cpio.gz", disk=list(disks))),
+            self.vms.config("a", memory=256, ip="10.0.0.2",
+                            ramdisk="storage-lvm.cpio.gz", disk=list(disks))),
             ram=1024, extra=qemu)
         self.uplink = self.machine.guest("uplink", UPLINK)
         self.guest = self.machine.guest("a", 2).wait_ready()
