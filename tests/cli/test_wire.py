@@ -81,9 +81,9 @@ def test_a_node_that_restarts(segment):
 # --- pushes ----------------------------------------------------------------------
 
 def test_a_push_is_cut_and_resumed(segment):
-    segment.start(nodes=(("node-1", "loss=30"),))
+    segment.start(nodes=(("node-1", "loss=30", "quota=16384"),))
     segment.env["MVCTL_NODE"] = "node-1"
-    data = image(4000000, seed=9)
+    data = image(16000000, seed=9)
     segment.write("big", data)
     push = segment.spawn(MVCTL, "image", "push", "big", stdout=-1)
 
@@ -100,9 +100,9 @@ def test_a_push_is_cut_and_resumed(segment):
     assert again["was_there"] is False
     assert again["sha256"] == hashlib.sha256(data).hexdigest()
     # What was there isn't sent again.
-    assert again["packets"] - again["packets_again"] <= (4000000 - state["have_bytes"]) / 1024 + 2
+    assert again["packets"] - again["packets_again"] <= (16000000 - state["have_bytes"]) / 1024 + 2
     state = segment.json("image", "list")["images"][0]
-    assert (state["state"], state["have_bytes"]) == ("ready", 4000000)
+    assert (state["state"], state["have_bytes"]) == ("ready", 16000000)
 
 
 def test_two_push_the_same_at_once(segment):
