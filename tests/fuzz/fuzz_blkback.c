@@ -10,29 +10,11 @@
 #include "sim/blkfront.h"
 
 #include "sim/memdisk.h"
+#include "fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct blkfront *bad, *good;
-
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
-static uint64_t take(struct input *in, unsigned int bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes-- > 0) {
-		v <<= 8;
-		if (in->left > 0) {
-			v |= *in->data++;
-			in->left--;
-		}
-	}
-	return v;
-}
 
 /* A request, most of the time a sensible one. */
 static void put_request(struct input *in)

@@ -9,29 +9,11 @@
 #include "sim/netfront.h"
 
 #include "unit/frame_make.h"
+#include "fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct netfront *bad, *good, *other;
-
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
-static uint32_t take(struct input *in, unsigned int bytes)
-{
-	uint32_t v = 0;
-
-	while (bytes-- > 0) {
-		v <<= 8;
-		if (in->left > 0) {
-			v |= *in->data++;
-			in->left--;
-		}
-	}
-	return v;
-}
 
 static void exchange(struct netfront *a, struct netfront *b)
 {
@@ -61,16 +43,16 @@ static void exchange(struct netfront *a, struct netfront *b)
 static void put_slot(struct netfront *f, struct input *in)
 {
 	struct nf_queue *q = &f->queue[0];
-	unsigned int id = take(in, 1);
-	unsigned int flags = take(in, 1);
-	unsigned int size = take(in, 2);
+	unsigned int id = take32(in, 1);
+	unsigned int flags = take32(in, 1);
+	unsigned int size = take32(in, 2);
 	uint8_t *page = host_page(f->d, nf_tx_gfn(q, id));
 
 	xg_grant(f->d, nf_tx_ref(q, id), nf_tx_gfn(q, id), flags & 0x80 ? 0 : GTF_PERMIT_ACCESS);
 	memcpy(page, (const uint8_t[]){ 0, 0x16, 0x3e, 0, 0, flags & 0x40 ? 2 : 3, 0, 0x16, 0x3e,
 					0, 0, 1, 8, 0, 0x45 }, 15);
 	for (unsigned int i = 12; i < 60 && in->left > 0; i++) {
-		page[i] = (uint8_t)take(in, 1);
+		page[i] = (uint8_t)take32(in, 1);
 	}
 	nf_tx_slot(q, nf_tx_ref(q, id), (flags & 0x20 ? 4000U : 0) | (flags & 0xf) << 16,
 		   id | size << 16);
@@ -81,33 +63,33 @@ static void step(struct input *in)
 	struct nf_queue *q = &bad->queue[0];
 	static uint8_t text[5000];
 
-	switch (take(in, 1) % 12) {
+	switch (take32(in, 1) % 12) {
 	case 0:
 		put_slot(bad, in);
 		break;
 	case 1:
-		nf_tx_slot(q, take(in, 4), take(in, 4), take(in, 4));
+		nf_tx_slot(q, take32(in, 4), take32(in, 4), take32(in, 4));
 		break;
 	case 2:
 		atomic_store(&q->tx->i.req_prod, q->tx_prod);
 		nf_notify(bad, q->tx_port);
 		break;
 	case 3:
-		atomic_store(&q->tx->i.req_prod, take(in, 4));
+		atomic_store(&q->tx->i.req_prod, take32(in, 4));
 		nf_notify(bad, q->tx_port);
 		break;
 	case 4:
-		q->rx->slot[take(in, 1)] = (uint64_t)take(in, 4) << 32 | take(in, 2);
+		q->rx->slot[take32(in, 1)] = (uint64_t)take32(in, 4) << 32 | take32(in, 2);
 		break;
 	case 5:
-		atomic_store(&q->rx->i.req_prod, take(in, 1) & 1 ? take(in, 4) : take(in, 1));
+		atomic_store(&q->rx->i.req_prod, take32(in, 1) & 1 ? take32(in, 4) : take32(in, 1));
 		nf_notify(bad, q->rx_port);
 		break;
 	case 6:
-		host_advance(take(in, 1) * 1000000ULL);
+		host_advance(take32(in, 1) * 1000000ULL);
 		break;
 	case 7: {
-		uint32_t len = 64 + take(in, 2) % 4900;
+		uint32_t len = 64 + take32(in, 2) % 4900;
 
 		memcpy(text, bad->mac, 6);
 		memcpy(text + 6, good->mac, 6);
@@ -117,7 +99,7 @@ static void step(struct input *in)
 		break;
 	}
 	case 8:
-		nf_write(bad, "state", take(in, 1) % 8);
+		nf_write(bad, "state", take32(in, 1) % 8);
 		host_run();
 		break;
 	case 9: {
@@ -126,19 +108,19 @@ static void step(struct input *in)
 			"event-channel", "multi-queue-num-queues", "feature-sg", "request-rx-copy",
 			"feature-gso-tcpv4", "feature-no-csum-offload",
 		};
-		unsigned int k = take(in, 1) % ARRAY_SIZE(keys);
+		unsigned int k = take32(in, 1) % ARRAY_SIZE(keys);
 
-		nf_write(bad, keys[k], take(in, 2));
+		nf_write(bad, keys[k], take32(in, 2));
 		break;
 	}
 	case 10:
-		*xg_entry(bad->d, take(in, 2) % 1024) = (struct grant_entry){
-			.flags = (uint16_t)take(in, 1), .frame = HOST_GUEST_GFN + take(in, 2) % 600,
+		*xg_entry(bad->d, take32(in, 2) % 1024) = (struct grant_entry){
+			.flags = (uint16_t)take32(in, 1), .frame = HOST_GUEST_GFN + take32(in, 2) % 600,
 		};
 		break;
 	default:
-		q->tx->i.rsp_event = take(in, 4);
-		q->rx->i.rsp_event = take(in, 4);
+		q->tx->i.rsp_event = take32(in, 4);
+		q->rx->i.rsp_event = take32(in, 4);
 		break;
 	}
 }
@@ -185,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (bad == NULL) {
 		machine_make();
 	}
-	less = take(&in, 1) & 1;
+	less = take32(&in, 1) & 1;
 	bad->options = (struct nf_options){ .post = 8, .no_gso = less, .no_csum = less };
 	bad_reset();
 	for (unsigned int i = 0; i < 300 && in.left > 0; i++) {
