@@ -164,8 +164,8 @@ def test_who_may(node):
 def test_a_day_of_an_operator(node):
     pushed = node.json("image", "push", f"{GUESTS}/Image")["pushed"][0]
     assert pushed["was_there"] is False
-    for number, name in ((3, "third"), (4, "fourth")):
-        out = node.mvctl("create", node.vm(name, number))
+    for number, name, vcpus in ((3, "third", 2), (4, "fourth", 1)):
+        out = node.mvctl("create", node.vm(name, number, vcpus=vcpus))
         assert re.fullmatch(rf"{name}: id \d+, running\n", out)
     images = {i["name"]: i for i in node.json("image", "list")["images"]}
     assert images["Image"]["users"] == 2
@@ -205,6 +205,39 @@ def test_console_and_capture(node):
     assert re.search(r"@end \d+ \d+ \d+ 1\s", console.until(rf"@end {console.number} "))
     node.mvctl("unpause", "fourth")
     assert " 0% packet loss" in console.run("ping -c 2 -W 5 10.0.0.4")
+    console.leave()
+
+
+def until(console, command, wanted):
+    """A guest's drivers follow in their own time."""
+    for _ in range(15):
+        seen = console.run(command)
+        if wanted(seen):
+            return
+        time.sleep(1)
+    pytest.fail(f"{command}: {seen}")
+
+
+def test_changes_of_a_running_guest(node):
+    """Memory, CPUs and interfaces of an unmodified guest."""
+    console = Console(node, "third")
+    console.number = 100                # what others ran is in the history
+    total = "sed -n 's/MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"
+    before = int(console.run(total))
+    node.mvctl("mem-set", "third", "80")
+    until(console, total, lambda seen: int(seen) == before - 16 * 1024)
+    node.mvctl("mem-set", "third", "96")
+    until(console, total, lambda seen: int(seen) == before)
+    online = "cat /sys/devices/system/cpu/online"
+    assert console.run(online) == "0-1"
+    node.mvctl("vcpu-set", "third", "1")
+    until(console, online, lambda seen: seen == "0")
+    node.mvctl("vcpu-pin", "third", "0", "0")
+    node.mvctl("network-attach", "third", "mac=00:16:3e:00:01:03")
+    until(console, "ls /sys/class/net", lambda seen: "eth1" in seen)
+    assert console.run("cat /sys/class/net/eth1/address") == "00:16:3e:00:01:03"
+    node.mvctl("network-detach", "third", "00:16:3e:00:01:03")
+    until(console, "ls /sys/class/net", lambda seen: "eth1" not in seen)
     console.leave()
 
 
