@@ -95,6 +95,7 @@ enum aoe_command { AOE_ATA, AOE_CONFIG, AOE_MASK, AOE_RESERVE };
 #define AOE_RTO_MAX	1000000000ULL	/* also of repeated time-outs */
 #define AOE_SLACK	6U		/* quarters of the RTT beyond it: RTO <= 2.5 RTT */
 #define AOE_LONGEST	32U		/* RTTs; who takes longer is as good as lost */
+#define AOE_LATE_ANSWERS 64U		/* a late one is remembered for so many, or twice */
 #define AOE_REORDER_MIN	3U		/* later copies answered: it's lost */
 #define AOE_REORDER_MAX	64U
 #define AOE_WINDOW_FIRST 4U
@@ -149,7 +150,8 @@ struct aoe_path {
 	uint64_t srtt, rttvar;		/* ns; srtt 0: not measured */
 	uint64_t hold;			/* no frame's time is out before that .. */
 	bool ask;			/* .. but one may go beyond the window */
-	uint64_t longest;		/* ns: an answer took so long and was thought lost */
+	uint64_t late[2];		/* ns: the longest of late answers, and of those before */
+	unsigned int late_age;		/* answers since late[0] was begun */
 	unsigned int reorder;
 	unsigned int window;		/* frames in flight at most */
 	unsigned int threshold;		/* of slow start */

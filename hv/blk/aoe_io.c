@@ -261,16 +261,20 @@ static struct aoe_frame *cut(struct aoe_target *t)
 
 /* --- windows and times --------------------------------------------------------------- */
 
-static uint64_t path_rto(const struct aoe_path *p)
+/* Who takes longer is late. */
+static uint64_t path_usual(const struct aoe_path *p)
 {
-	uint64_t rto;
-
 	if (p->srtt == 0) {
 		return AOE_RTO_FIRST;
 	}
-	rto = p->srtt + MIN(MAX(4 * p->rttvar, p->srtt / 2), p->srtt * AOE_SLACK / 4);
-	rto = MAX(rto, p->longest + p->longest / 4);
-	return MIN(MAX(rto, AOE_RTO_MIN), AOE_RTO_MAX);
+	return p->srtt + MIN(MAX(4 * p->rttvar, p->srtt / 2), p->srtt * AOE_SLACK / 4);
+}
+
+static uint64_t path_rto(const struct aoe_path *p)
+{
+	uint64_t late = MAX(p->late[0], p->late[1]);
+
+	return MIN(MAX(MAX(path_usual(p), late + late / 4), AOE_RTO_MIN), AOE_RTO_MAX);
 }
 
 static uint64_t frame_deadline(const struct aoe_frame *f)
@@ -319,22 +323,38 @@ static void path_lost(struct aoe_path *p, const struct aoe_frame *f)
 	p->acks = 0;
 }
 
+static void path_late(struct aoe_path *p, uint64_t ns)
+{
+	p->late[0] = MAX(p->late[0], MIN(ns, p->srtt * AOE_LONGEST));
+}
+
 /* A copy was sent in vain, an answer took `ns`: be slower to think that one is lost. */
 static void path_too_fast(struct aoe_target *t, struct aoe_path *p, uint64_t ns)
 {
 	t->counts[AOE_SPURIOUS]++;
-	p->longest = MAX(p->longest, MIN(ns, p->srtt * AOE_LONGEST));
+	path_late(p, ns);
 	p->reorder = MIN(p->reorder * 2, AOE_REORDER_MAX);
 	p->clean = 0;
 }
 
-static void path_clean(struct aoe_path *p)
+/*
+ * The answer to the only copy, or to the latest. While late ones come again and again
+ * they are waited for; when they stay away they are forgotten.
+ */
+static void path_clean(struct aoe_path *p, uint64_t rtt)
 {
+	if (rtt > path_usual(p)) {
+		path_late(p, rtt);
+	}
+	if (++p->late_age >= AOE_LATE_ANSWERS) {
+		p->late_age = 0;
+		p->late[1] = p->late[0];
+		p->late[0] = 0;
+	}
 	if (++p->clean < 256) {
 		return;
 	}
 	p->clean = 0;
-	p->longest -= p->longest / 4;
 	p->reorder = MAX(p->reorder - 1, AOE_REORDER_MIN);
 }
 
@@ -551,8 +571,8 @@ static void learn(struct aoe_target *t, struct aoe_frame *f, unsigned int copy, 
 		path_too_fast(t, p, now - f->sent_first);
 		return;
 	}
+	path_clean(p, now - f->sent);
 	path_measure(p, now - f->sent);
-	path_clean(p);
 	path_grow(t, p);
 	if ((int32_t)(f->seq - p->answered) > 0) {
 		p->answered = f->seq;

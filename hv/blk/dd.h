@@ -46,6 +46,7 @@
 #define DD_DISK_MAX	64U		/* of a disk's name, with the NUL */
 #define DD_TICK_NS	1000000000ULL	/* between looks at what waits */
 #define DD_HANG_NS	60000000000ULL	/* no answer for so long: the domain hangs */
+#define DD_LOST_NS	300000000000ULL	/* .. to one request, whatever else it answers */
 #define DD_RETRY_NS	1000000000ULL	/* between attempts to connect */
 
 static_assert(DD_CHUNK_PAGES == BLK_PIECES_MAX, "a chunk holds any request");
@@ -80,6 +81,7 @@ struct dd_slot {
 	struct blk_request *r;		/* NULL: free, or an orphan if it is sent */
 	uint16_t gen;			/* in the id, so that old answers are noticed */
 	bool sent;
+	uint64_t since;			/* when it was sent, or the domain last was paused */
 	bool writes;			/* sent: changes these sectors */
 	uint64_t sector, sectors;
 	unsigned int chunk;		/* DD_CHUNKS: none */

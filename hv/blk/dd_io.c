@@ -340,6 +340,7 @@ static bool send(struct dd_target *t, struct dd_slot *s)
 	list_remove(&s->node);
 	list_push_back(&t->sent, &s->node);
 	s->sent = true;
+	s->since = arch_now();
 	s->writes = r->op == BLK_WRITE || r->op == BLK_DISCARD;
 	s->sector = r->sector;
 	s->sectors = r->sectors;
@@ -557,29 +558,45 @@ static bool expire(struct dd_target *t, struct list *list)
 	return left;
 }
 
-/* The domain has requests: whether it should have answered some by now. */
-static bool is_hung(struct dd_target *t)
+/* While the domain is paused nothing grows older. */
+static void keep_young(struct dd_target *t)
 {
+	struct dd_slot *s;
+
+	t->heard = arch_now();
+	list_for_each(s, &t->sent, node) {
+		s->since = t->heard;
+	}
+}
+
+/* For how long something should have been answered that wasn't, or 0. It has requests. */
+static uint64_t hung_for(struct dd_target *t)
+{
+	const struct dd_slot *oldest = list_entry(t->sent.next, struct dd_slot, node);
+	uint64_t now = arch_now();
+
 	switch (atomic_load_explicit(&t->d->state, memory_order_relaxed)) {
 	case DOMAIN_RUNNING:
-		return arch_now() - t->heard >= DD_HANG_NS;
+		return now - t->heard >= DD_HANG_NS ? DD_HANG_NS :
+		       now - oldest->since >= DD_LOST_NS ? DD_LOST_NS : 0;
 	case DOMAIN_PAUSED:
-		t->heard = arch_now();
-		return false;
+		keep_young(t);
+		return 0;
 	default:
 		/* It ended and may be kept for a look: its disks are away. */
 		dd_poke_locked(t);
-		return false;
+		return 0;
 	}
 }
 
 /* True: look again later. */
-static bool look(struct dd_target *t, struct domain **hung)
+static bool look(struct dd_target *t, struct domain **hung, uint64_t *ns)
 {
 	bool left;
 
 	if (t->up) {
-		if (t->in_flight > 0 && is_hung(t)) {
+		*ns = t->in_flight > 0 ? hung_for(t) : 0;
+		if (*ns > 0) {
 			*hung = domain_get(t->d);
 		}
 		return t->in_flight > 0;
@@ -594,16 +611,18 @@ void dd_tick(struct timer *timer)
 {
 	struct dd_target *t = container_of(timer, struct dd_target, tick);
 	struct domain *hung = NULL;
+	uint64_t ns = 0;
 
 	spin_lock(&t->base.lock);
 	t->ticking = false;
-	if (!t->gone && look(t, &hung)) {
+	if (!t->gone && look(t, &hung, &ns)) {
 		tick_arm(t);
 	}
 	spin_unlock(&t->base.lock);
 	if (hung != NULL) {
-		log_warn("blk", "%s: no answer for %llu s, its driver domain is ended", t->base.name,
-			 DD_HANG_NS / 1000000000ULL);
+		log_warn("blk", "%s: no answer%s for %llu s, its driver domain is ended",
+			 t->base.name, ns == DD_LOST_NS ? " to a request" : "",
+			 (unsigned long long)(ns / 1000000000));
 		domain_shutdown(hung, SHUTDOWN_WATCHDOG);
 		domain_put(hung);
 	}

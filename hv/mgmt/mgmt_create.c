@@ -135,14 +135,24 @@ static int describe(const struct session_blob *b, struct vm_config *config,
 	return err;
 }
 
+/* Why it isn't built: the errors of vm_start(). */
+static enum mv_status refuse_start(struct mgmt_call *c, int err)
+{
+	if (err == -ENOSPC) {
+		return mgmt_refuse(c, MV_INVALID,
+				   "its memory is too small for its kernel and RAM disk");
+	}
+	return mgmt_refuse_err(c, err, err == -ENOMEM ? "not enough memory is free" :
+			       "it can't be built");
+}
+
 static enum mv_status start(struct mgmt_call *c, struct vm *vm)
 {
 	int err = vm_start(vm);
 
 	if (err != 0) {
 		vm_remove(vm);
-		return mgmt_refuse_err(c, err, err == -ENOMEM ? "not enough memory is free" :
-				       "it can't be built");
+		return refuse_start(c, err);
 	}
 	vm_data_fill(mgmt_out(c, sizeof(struct mv_vm)), vm);
 	return MV_OK;

@@ -58,6 +58,14 @@ static void settle_macs(struct vm_config *config)
 	}
 }
 
+static bool is_driver(const char *name, const void *ctx)
+{
+	const struct vm *vm = vm_find_name(name);
+
+	(void)ctx;
+	return vm != NULL && vm->config.driver_domain;
+}
+
 int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **out)
 {
 	int err;
@@ -70,7 +78,8 @@ int vm_add_new(struct vm_config *config, struct vmdesc_diag *diag, struct vm **o
 			    "devices and RAM of its own are given at boot only");
 		return -EINVAL;
 	}
-	if (!vmdesc_check_vbds(config, &storage, diag)) {
+	if (!vmdesc_check_vbds(config, &storage, diag) ||
+	    !vmdesc_check_drivers(config, is_driver, NULL, diag)) {
 		return -EINVAL;
 	}
 	for (unsigned int id = 1; id < VM_MAX; id++) {

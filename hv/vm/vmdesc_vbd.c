@@ -408,3 +408,25 @@ bool vmdesc_check_vbd_pair(const struct vm_config *vm, const struct vm_config *o
 	}
 	return true;
 }
+
+bool vmdesc_check_drivers(const struct vm_config *vm,
+			  bool (*is_driver)(const char *name, const void *ctx), const void *ctx,
+			  struct vmdesc_diag *diag)
+{
+	for (unsigned int i = 0; i < vm->vbd_count; i++) {
+		const struct vm_vbd_config *vbd = &vm->vbd[i];
+		char name[VM_TARGET_MAX];
+
+		if (!target_is_dd(vbd->target)) {
+			continue;
+		}
+		str_copy(name, vbd->target + 3, sizeof(name));
+		*strchr(name, '/') = '\0';
+		if (!is_driver(name, ctx)) {
+			vmdesc_tell(diag, VMDESC_ERROR, vm->name, "there is no driver domain '%s' for "
+				    "target '%s' of disk '%s'", name, vbd->target, vbd->name);
+			return false;
+		}
+	}
+	return true;
+}

@@ -24,4 +24,9 @@ bool vmdesc_check_vbds(const struct vm_config *vm, const struct vm_storage_confi
 bool vmdesc_check_vbd_pair(const struct vm_config *vm, const struct vm_config *other,
 			   struct vmdesc_diag *diag);
 
+/* Whether there is a driver domain for each of its disks in one. */
+bool vmdesc_check_drivers(const struct vm_config *vm,
+			  bool (*is_driver)(const char *name, const void *ctx), const void *ctx,
+			  struct vmdesc_diag *diag);
+
 #endif

@@ -384,6 +384,34 @@ static void settle_macs(struct vmdesc_set *set)
 	}
 }
 
+static bool is_driver(const char *name, const void *ctx)
+{
+	const struct vmdesc_set *set = ctx;
+
+	for (unsigned int i = 0; i < set->count; i++) {
+		if (set->vms[i].driver_domain && strcmp(set->vms[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Leave out who has a disk in a driver domain that there is not; true: some were. */
+static bool drop_driverless(struct vmdesc_set *set, struct vmdesc_diag *diag)
+{
+	unsigned int i = 0, left;
+
+	while (i < set->count && vmdesc_check_drivers(&set->vms[i], is_driver, set, diag)) {
+		i++;
+	}
+	if (i == set->count) {
+		return false;
+	}
+	left = --set->count - i;
+	memmove(&set->vms[i], &set->vms[i + 1], left * sizeof(set->vms[0]));
+	return true;
+}
+
 void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag)
 {
 	unsigned int kept = 0;
@@ -405,5 +433,8 @@ void vmdesc_check_all(struct vmdesc_set *set, struct vmdesc_diag *diag)
 		kept++;
 	}
 	set->count = kept;
+	/* One that is left out may be the driver domain of another. */
+	while (drop_driverless(set, diag)) {
+	}
 	settle_macs(set);
 }

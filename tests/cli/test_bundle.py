@@ -227,6 +227,7 @@ def test_driver_domain(box):
     box.refused(box.cfg("b", driver_domain=1), "needs devices")
     dd = box.cfg("uplink", driver_domain=1, mv_assign="['/pcie@10000000']")
     a = box.cfg("a", disk="['dd:uplink/nvme0n1p2,raw,xvda,ro']")
+    box.refused(a, "there is no driver domain 'uplink' for target 'dd:uplink/nvme0n1p2'")
     r = box.bundle(dd, a)
     assert r.returncode == 0, r.stderr
     assert "disks     a driver domain" in box.list()

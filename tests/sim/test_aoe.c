@@ -272,6 +272,36 @@ static void test_slow_answers(void **state)
 	(void)state;
 }
 
+/* .. and soon after the last of them a loss costs what it did before. */
+static void test_slow_answers_are_forgotten(void **state)
+{
+	struct blkfront *f = start(0, &linux_defaults);
+	uint64_t usual = at[0].delay, rtt = usual + 2 * AT_STEP_NS;
+
+	for (unsigned int i = 1; i <= 400; i++) {
+		at[0].delay = i % 40 == 0 ? 30 * usual : usual;
+		(void)timed(f, BLKIF_OP_READ, 8);
+	}
+	at[0].delay = usual;
+	assert_true(counter(0, AOE_SPURIOUS) > 0);
+	assert_true(counter(0, AOE_SPURIOUS) < 5);
+	for (unsigned int i = 0; i < 2 * AOE_LATE_ANSWERS; i++) {
+		(void)timed(f, BLKIF_OP_READ, 8);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		uint64_t without = timed(f, BLKIF_OP_READ, 8);
+
+		if (i % 2 == 0) {
+			at[0].lose_in = 1;
+		} else {
+			at[0].lose_out = 1;
+		}
+		assert_true(timed(f, BLKIF_OP_READ, 8) - without < 4 * rtt);
+	}
+	bf_free(f);
+	(void)state;
+}
+
 /* A target that stands still for a moment isn't sent everything once more. */
 static void test_busy_target(void **state)
 {
@@ -930,6 +960,7 @@ int main(void)
 		AOE_TEST(test_read_write), AOE_TEST(test_small_segments),
 		AOE_TEST(test_late_target), AOE_TEST(test_small_mtu),
 		AOE_TEST(test_cost_of_a_loss), AOE_TEST(test_slow_answers),
+		AOE_TEST(test_slow_answers_are_forgotten),
 		AOE_TEST(test_busy_target), AOE_TEST(test_cost_of_losing_all),
 		AOE_TEST(test_loss), AOE_TEST(test_late_frames), AOE_TEST(test_duplicates),
 		AOE_TEST(test_jitter), AOE_TEST(test_window),

@@ -491,6 +491,37 @@ static void test_hang(void **state)
 	(void)state;
 }
 
+/* One request is never answered, all others are: it is found by its age. */
+static void test_lost_request(void **state)
+{
+	struct blkfront *f = start();
+	struct bf_segment seg[1];
+	uint64_t end;
+
+	db.hold = true;
+	fill(f, 1, seg);
+	db_run();
+	assert_int_equal(db.held_count, 1);
+	db.hold = false;
+	/* Whoever is paused can't answer. */
+	host_advance(10 * DD_TICK_NS);
+	assert_int_equal(domain_pause(db.d), 0);
+	host_advance(2 * DD_LOST_NS);
+	assert_int_equal(domain_unpause(db.d), 0);
+	end = arch_now() + DD_LOST_NS - 2 * DD_TICK_NS;
+	while (arch_now() < end) {
+		assert_false(driver_ends());
+		assert_int_equal(io(f, BLKIF_OP_WRITE, 64, text, 8), BLKIF_OKAY);
+		host_advance(MIN(DD_HANG_NS / 2, end - arch_now()));
+	}
+	assert_false(driver_ends());
+	assert_int_equal(io(f, BLKIF_OP_WRITE, 64, text, 8), BLKIF_OKAY);
+	host_advance(4 * DD_TICK_NS);
+	assert_true(driver_ends());
+	bf_free(f);
+	(void)state;
+}
+
 /* A volume with an outage limit: what waits too long ends. */
 static void test_outage(void **state)
 {
@@ -727,7 +758,7 @@ int main(void)
 		DD_TEST(test_pool),
 		DD_TEST(test_breaches),
 		DD_TEST(test_double_answer),
-		DD_TEST(test_hang),
+		DD_TEST(test_hang), DD_TEST(test_lost_request),
 		DD_TEST(test_outage),
 		DD_TEST(test_backend_closes),
 		DD_TEST(test_backend_never_closes),

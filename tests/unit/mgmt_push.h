@@ -123,6 +123,7 @@ struct mp_vm {
 	unsigned int vifs;
 	const char *on_poweroff;
 	uint8_t mac[6];			/* of the first vif; zero: none given */
+	const char *target;		/* of its disk; NULL: it has none */
 };
 
 static inline size_t mp_describe(const struct mp_vm *v)
@@ -148,6 +149,13 @@ static inline size_t mp_describe(const struct mp_vm *v)
 		fm_begin("ramdisk");
 		fm_str("compatible", "multiboot,ramdisk");
 		fm_bytes("mv,sha256", v->ramdisk->sha256, 32);
+		fm_end();
+	}
+	if (v->target != NULL) {
+		fm_begin("disk");
+		fm_str("compatible", "mv,vbd");
+		fm_str("vdev", "xvda");
+		fm_str("target", v->target);
 		fm_end();
 	}
 	for (unsigned int i = 0; i < v->vifs; i++) {

@@ -221,7 +221,11 @@ static void test_create_refused(void **state)
 {
 	struct mp_vm v = description("web");
 	struct mv_vm_create r = { .blob = mv_put32(5) };
+	uint8_t large_bytes[64];
+	struct mp_image large;
 
+	im_header(large_bytes, 0, MIB(8), 0xa);
+	large = mp_image(large_bytes, sizeof(large_bytes));
 	assert_int_equal(mp_create(&c, &v, 0), MV_INVALID);
 	assert_non_null(strstr((char *)c.body, "there is no image"));
 	assert_true(mp_push(&c, &kernel, 5000));
@@ -240,6 +244,16 @@ static void test_create_refused(void **state)
 	v.memory_kib = 1 << 22;
 	assert_int_equal(mp_create(&c, &v, 0), MV_NO_MEMORY);
 	v.memory_kib = 8192;
+	v.target = "dd:web/vda";
+	assert_int_equal(mp_create(&c, &v, 0), MV_INVALID);
+	assert_string_equal((char *)c.body, "vm 'web': there is no driver domain 'web' for target "
+			    "'dd:web/vda' of disk 'xvda'");
+	v.target = NULL;
+	mp_push_all(&c, &large);
+	v.kernel = &large;
+	assert_int_equal(mp_create(&c, &v, 0), MV_INVALID);
+	assert_string_equal((char *)c.body, "its memory is too small for its kernel and RAM disk");
+	v.kernel = &kernel;
 	/* No blob, a part of one, nonsense. */
 	assert_int_equal(mc_call(&c, MV_VM_CREATE, &r, sizeof(r)), MV_INCOMPLETE);
 	mp_put_blob(&c, 5, "nonsense", 8);

@@ -10,7 +10,7 @@
 #include "image_make.h"
 #include "vm/vmdesc.h"
 
-#define VMS	4
+#define VMS	8
 
 static struct vm_config vms[VMS];
 static struct vmdesc_set set;
@@ -286,6 +286,18 @@ static void test_shared_targets(void **state)
 	(void)state;
 }
 
+static void driver_domain(const char *name)
+{
+	char device[16];
+
+	snprintf(device, sizeof(device), "/pcie@%s", name);
+	domain_begin(name);
+	fm_str("mv,assign", device);
+	fm_flag("mv,driver-domain");
+	domain_kernel();
+	fm_end();
+}
+
 /* In a driver domain: no storage network is needed; names of disks and partitions. */
 static void test_driver_domain_targets(void **state)
 {
@@ -310,6 +322,8 @@ static void test_driver_domain_targets(void **state)
 		"E vm 'a': disk target");
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
 		begin();
+		driver_domain("u");
+		driver_domain("w");
 		domain("a");
 		disk("xvda", pairs[i].a, false);
 		fm_end();
@@ -317,11 +331,41 @@ static void test_driver_domain_targets(void **state)
 		disk("xvda", pairs[i].b, true);
 		fm_end();
 		end();
-		assert_int_equal(set.count, pairs[i].overlap ? 1 : 2);
+		assert_int_equal(set.count, pairs[i].overlap ? 3 : 4);
 		if (pairs[i].overlap) {
 			told(i == 0 ? "is also that of" : "is also in part that of");
 		}
 	}
+	(void)state;
+}
+
+/* Who has a disk in a driver domain that isn't there, or is left out, is left out. */
+static void test_no_driver_domain(void **state)
+{
+	begin();
+	domain("a");
+	disk("xvda", "dd:u/vda", false);
+	fm_end();
+	domain("b");
+	disk("xvda", "dd:w/sda", false);
+	fm_end();
+	domain("c");
+	disk("xvda", "dd:a/sda", false);
+	fm_end();
+	domain_begin("w");
+	fm_str("mv,assign", "/pcie@w");
+	fm_flag("mv,driver-domain");
+	domain_kernel();
+	disk("xvda", "dd:x/sda", false);
+	fm_end();
+	driver_domain("u");
+	end();
+	assert_int_equal(set.count, 2);
+	assert_string_equal(vms[0].name, "a");
+	assert_string_equal(vms[1].name, "u");
+	told("E vm 'b': there is no driver domain 'w' for target 'dd:w/sda' of disk 'xvda'");
+	told("E vm 'c': there is no driver domain 'a' for target 'dd:a/sda' of disk 'xvda'");
+	told("E vm 'w': there is no driver domain 'x' for target 'dd:x/sda' of disk 'xvda'");
 	(void)state;
 }
 
@@ -405,4 +449,5 @@ static void test_bad_storage(void **state)
 UNIT_MAIN(UNIT_TEST(test_disks), UNIT_TEST(test_device_numbers), UNIT_TEST(test_refused_disks),
 	  UNIT_TEST(test_refused_values), UNIT_TEST(test_no_storage),
 	  UNIT_TEST(test_shared_targets), UNIT_TEST(test_driver_domain_targets),
-	  UNIT_TEST(test_driver_domain), UNIT_TEST(test_storage), UNIT_TEST(test_bad_storage))
+	  UNIT_TEST(test_driver_domain), UNIT_TEST(test_no_driver_domain),
+	  UNIT_TEST(test_storage), UNIT_TEST(test_bad_storage))
