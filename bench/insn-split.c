@@ -10,14 +10,16 @@
  * counted since the marker before:
  *
  *   {"mark": 2, "hypervisor": 123, "kernel": 456, "user": 78, "entries": 9,
- *    "places": {"1152": 534}}
+ *    "places": {"1152": 534}, "code": {"4096": [120, 3]}}
  *
  * "entries" is how often the hypervisor was entered from a guest. "places" are
  * the instructions of kernels and programs by where they are in the machine's
- * memory, in MiB: that tells one guest from another. A block of
+ * memory, in MiB: that tells one guest from another. "code" is there if it is
+ * asked for: for each block of the hypervisor, by its offset in the image, the
+ * instructions executed and how often it was entered. A block of
  * instructions that a trap cuts short is counted as a whole (below 1 %).
  *
- * Use: qemu-system-aarch64 ... -plugin insn-split.so,out=FILE
+ * Use: qemu-system-aarch64 ... -plugin insn-split.so,out=FILE[,code=on]
  *
  * Locking: none; for one emulated CPU, or -icount, which uses one thread.
  */
@@ -60,6 +62,7 @@ PUBLIC int qemu_plugin_install(uint64_t id, const void *info, int argc,
 #define RAM_BASE	UINT64_C(0x40000000)	/* of QEMU's virt machine */
 #define PLACE_SHIFT	20			/* 1 MiB */
 #define PLACES		(UINT64_C(8) << 30 >> PLACE_SHIFT)
+#define CODE_WORDS	(UINT64_C(1) << 18)	/* instructions that an image may have */
 
 enum who { HYPERVISOR, KERNEL, USER, WHO_COUNT };
 
@@ -67,6 +70,8 @@ static FILE *out;
 static uint64_t counted[WHO_COUNT];
 static uint64_t places[PLACES];
 static uint64_t entries;
+static uint64_t code[CODE_WORDS][2];	/* instructions, runs */
+static bool want_code;
 static uintptr_t ram;		/* where RAM_BASE is in QEMU */
 static enum who last = USER;
 
@@ -92,18 +97,23 @@ static uintptr_t place_of(const struct qemu_plugin_insn *insn, uint64_t va)
 	return ((at - ram) >> PLACE_SHIFT) % PLACES;
 }
 
-/* What a block's callback must know fits its pointer: length, place, class. */
+/*
+ * What a block's callback must know fits its pointer: length, class, and the place
+ * or, of the hypervisor, which word of the image it is.
+ */
 static void block_runs(unsigned int cpu, void *data)
 {
 	uintptr_t packed = (uintptr_t)data;
 	enum who who = (enum who)(packed % WHO_COUNT);
-	uintptr_t place = packed / WHO_COUNT % PLACES;
-	uintptr_t count = packed / WHO_COUNT / PLACES;
+	uintptr_t place = packed / WHO_COUNT % CODE_WORDS;
+	uintptr_t count = packed / WHO_COUNT / CODE_WORDS;
 
 	(void)cpu;
 	counted[who] += count;
 	if (who == HYPERVISOR) {
 		entries += last != HYPERVISOR;
+		code[place][0] += count;
+		code[place][1]++;
 	} else {
 		places[place] += count;
 	}
@@ -123,6 +133,21 @@ static void print_places(void)
 	}
 }
 
+static void print_code(void)
+{
+	const char *comma = "";
+
+	fprintf(out, ", \"code\": {");
+	for (size_t i = 0; i < CODE_WORDS; i++) {
+		if (code[i][1] > 0) {
+			fprintf(out, "%s\"%zu\": [%" PRIu64 ", %" PRIu64 "]", comma, i * 4,
+				code[i][0], code[i][1]);
+			comma = ", ";
+		}
+	}
+	fprintf(out, "}");
+}
+
 static void marker_runs(unsigned int cpu, void *data)
 {
 	(void)cpu;
@@ -131,9 +156,14 @@ static void marker_runs(unsigned int cpu, void *data)
 		(unsigned int)(uintptr_t)data, counted[HYPERVISOR],
 		counted[KERNEL], counted[USER], entries);
 	print_places();
-	fprintf(out, "}}\n");
+	fprintf(out, "}");
+	if (want_code) {
+		print_code();
+	}
+	fprintf(out, "}\n");
 	fflush(out);
 	memset(counted, 0, sizeof(counted));
+	memset(code, 0, sizeof(code));
 	memset(places, 0, sizeof(places));
 	entries = 0;
 }
@@ -152,8 +182,10 @@ static void block_made(uint64_t id, struct qemu_plugin_tb *tb)
 {
 	size_t count = qemu_plugin_tb_n_insns(tb);
 	uint64_t va = qemu_plugin_tb_vaddr(tb);
-	uintptr_t place = place_of(qemu_plugin_tb_get_insn(tb, 0), va);
-	uintptr_t packed = (count * PLACES + place) * WHO_COUNT + who_runs(va);
+	enum who who = who_runs(va);
+	uintptr_t place = who == HYPERVISOR ? (va - HYPERVISOR_VA) / 4 % CODE_WORDS :
+			  place_of(qemu_plugin_tb_get_insn(tb, 0), va);
+	uintptr_t packed = (count * CODE_WORDS + place) * WHO_COUNT + who;
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, block_runs, 0, (void *)packed);
@@ -176,6 +208,7 @@ PUBLIC int qemu_plugin_install(uint64_t id, const void *info, int argc,
 		if (!strncmp(argv[i], "out=", 4)) {
 			out = fopen(argv[i] + 4, "w");
 		}
+		want_code |= !strcmp(argv[i], "code=on");
 	}
 	if (!out) {
 		fprintf(stderr, "insn-split: needs out=FILE, to be written\n");

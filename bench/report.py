@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmarks' reports have in common."""
+import bisect
+import collections
 import json
 import os
 import re
@@ -62,6 +64,37 @@ def split_figures(path, units, domain_ram):
             "hypervisor_entries": round(record["entries"] / count, 2),
         }
     return split
+
+
+def symbols(elf):
+    """(offsets, names) of the functions of the hypervisor's image, in order."""
+    lines = subprocess.run(
+        ["aarch64-linux-gnu-nm", "-n", elf], check=True, text=True,
+        capture_output=True).stdout.splitlines()
+    found = [(int(line[:16], 16), line[19:]) for line in lines
+             if line[17] in "tTwW" and not line[19:].startswith("$")]
+    start = next(at for at, name in found if name == "image_start")
+    return [at - start for at, _ in found], [name for _, name in found]
+
+
+def profile(path, units, elf, rows=45):
+    """Who in the hypervisor executes: a table for each part, as text."""
+    with open(path, encoding="ascii") as file:
+        records = [json.loads(line) for line in file]
+    ends = [record for record in records if record["mark"] % 2 == 0]
+    offsets, names = symbols(elf)
+    text = []
+    for (part, count), record in zip(units.items(), ends):
+        totals, calls = collections.Counter(), collections.Counter()
+        for offset, (executed, runs) in record["code"].items():
+            at = bisect.bisect_right(offsets, int(offset)) - 1
+            totals[names[at]] += executed
+            if offsets[at] == int(offset):
+                calls[names[at]] += runs
+        text.append(f"{part}: {record['hypervisor'] / count:.0f}\n")
+        text += [f"{value / count:10.1f} {calls[name] / count:8.2f} calls  "
+                 f"{name}\n" for name, value in totals.most_common(rows)]
+    return "".join(text)
 
 
 def write(document, path):

@@ -25,10 +25,19 @@ $(BARE)/%.S.o: tests/guest/%.S mk/guests-bare.mk | $(BUILD)/.setup
 	@mkdir -p $(@D)
 	$(Q)$(A64CC) -c -o $@ $<
 
+# The hypervisor's memcpy and memset, beside the guest's own.
+$(BARE)/mem.S.o: hv/arch/arm64/mem.S mk/guests-bare.mk | $(BUILD)/.setup
+	@mkdir -p $(@D)
+	$(Q)$(A64CC) -c -o $@ $<
+	$(Q)$(CROSS)objcopy --redefine-sym memcpy=hv_memcpy --redefine-sym memset=hv_memset $@
+
+$(BARE)/copy.elf: BARE_MORE := $(BARE)/mem.S.o
+$(BARE)/copy.elf: $(BARE)/mem.S.o
+
 $(BARE)/%.elf: $(BARE)/%.c.o $(BARE_LIB) tests/guest/lib/guest.lds
 	$(Q)$(CROSS)ld -pie --no-dynamic-linker -Bsymbolic -z norelro -z noexecstack \
 		-z max-page-size=4096 --no-warn-rwx-segments \
-		-T tests/guest/lib/guest.lds -o $@ $< $(BARE_LIB)
+		-T tests/guest/lib/guest.lds -o $@ $< $(BARE_LIB) $(BARE_MORE)
 
 $(BARE)/%.img: $(BARE)/%.elf
 	$(Q)$(CROSS)objcopy -O binary $< $@

@@ -92,6 +92,7 @@ void aoe_down(struct aoe_target *t)
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
 		t->path[i].used = false;
 	}
+	aoe_paths_changed(t);
 	go_down(t, now);
 }
 
@@ -220,14 +221,6 @@ static void query(struct aoe_target *t, uint64_t now)
 
 /* --- time -------------------------------------------------------------------------- */
 
-void aoe_timer_by(struct aoe_target *t, uint64_t when)
-{
-	if (when < t->timer_when) {
-		t->timer_when = when;
-		timer_set(&t->timer, when);
-	}
-}
-
 static void timer_locked(struct aoe_target *t)
 {
 	uint64_t now = arch_now();
@@ -311,10 +304,19 @@ static void timer_fn(struct timer *timer)
 
 /* --- answers ------------------------------------------------------------------------- */
 
-void aoe_heard(struct aoe_target *t, struct aoe_path *p, uint64_t now)
+void aoe_paths_changed(struct aoe_target *t)
 {
-	t->heard = now;
-	p->failures = 0;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < AOE_PATHS; i++) {
+		if (t->path[i].used) {
+			t->only_path = &t->path[i];
+			count++;
+		}
+	}
+	if (count != 1) {
+		t->only_path = NULL;
+	}
 }
 
 static struct aoe_path *path_add(struct aoe_target *t, const uint8_t *mac)
@@ -330,6 +332,8 @@ static struct aoe_path *path_add(struct aoe_target *t, const uint8_t *mac)
 			p->reorder = AOE_REORDER_MIN;
 			p->window = AOE_WINDOW_FIRST;
 			p->threshold = AOE_BUFFERS_MAX;
+			aoe_path_prepare(t, p);
+			aoe_paths_changed(t);
 			return p;
 		}
 	}
@@ -344,6 +348,7 @@ static void path_forget_dead(struct aoe_target *t)
 
 		if (p->used && list_empty(&p->sent) && p->failures >= AOE_PATH_DEAD) {
 			p->used = false;
+			aoe_paths_changed(t);
 			return;
 		}
 	}

@@ -147,6 +147,9 @@ enum aoe_state {
 struct aoe_path {
 	bool used;
 	uint8_t mac[6] ALIGNED(2);
+	uint64_t mac_number;		/* the same as mac_load() has it .. */
+	uint64_t key;			/* .. and for the switch */
+	uint64_t head[3];		/* how frames to it begin, without a tag */
 	uint64_t srtt, rttvar;		/* ns; srtt 0: not measured */
 	uint64_t hold;			/* no frame's time is out before that .. */
 	bool ask;			/* .. but one may go beyond the window */
@@ -173,16 +176,17 @@ struct aoe_frame {
 	struct list write_node;
 	struct blk_request *r;		/* NULL: nobody waits for it */
 	enum aoe_frame_state state;
+	uint16_t slot;			/* index of the target's frames */
 	uint8_t command;		/* ATA_* */
 	uint64_t lba;
 	unsigned int sectors;
-	unsigned int done;		/* sectors transferred: all at once, .. */
-	unsigned int chunk;		/* .. or so many with the copies from .. */
-	unsigned int chunk_copy;	/* .. this one on */
+	unsigned int chunk;		/* sectors of the copies from .. */
 	unsigned int piece, offset;	/* where the next chunk's data is in r */
 
 	uint32_t gen;			/* of the slot's latest copy ever */
 	uint32_t first;			/* of this frame's first copy */
+	unsigned int done;		/* sectors transferred: all at once, or in chunks */
+	unsigned int chunk_copy;	/* .. this one on */
 	unsigned int copies;
 	unsigned int answers;		/* of distinct copies */
 	uint64_t answered;		/* bit n: copy n (of the first 64) */
@@ -212,6 +216,7 @@ struct aoe_target {
 	unsigned int write_sectors;
 
 	struct aoe_path path[AOE_PATHS];
+	struct aoe_path *only_path;	/* if there is one */
 	unsigned int path_next;
 	unsigned int inflight;
 	uint64_t heard;			/* the last answer to anything */
@@ -262,15 +267,31 @@ extern const struct net_port_ops aoe_port_ops;
  */
 MUST_CHECK int aoe_init(const struct vm_storage_config *config);
 
-/* aoe.c, under the target's lock: have the timer run at `when` at the latest. */
-void aoe_timer_by(struct aoe_target *t, uint64_t when);
+/* Under the target's lock: have the timer run at `when` at the latest. */
+static inline void aoe_timer_by(struct aoe_target *t, uint64_t when)
+{
+	if (when < t->timer_when) {
+		t->timer_when = when;
+		timer_set(&t->timer, when);
+	}
+}
+
 /* The target answered. */
-void aoe_heard(struct aoe_target *t, struct aoe_path *p, uint64_t now);
+static inline void aoe_heard(struct aoe_target *t, struct aoe_path *p, uint64_t now)
+{
+	t->heard = now;
+	p->failures = 0;
+}
+
+/* aoe.c: paths were added, or are not used any more. */
+void aoe_paths_changed(struct aoe_target *t);
 /* No frame was answered for too long. */
 void aoe_down(struct aoe_target *t);
 
 /* aoe_wire.c: frames out and in. */
 void aoe_batch_begin(struct net_batch *b, struct aoe_target *t);
+/* p->mac is set: prepare what is the same for all frames to it. */
+void aoe_path_prepare(const struct aoe_target *t, struct aoe_path *p);
 /* Send a copy of `f` on `p`. */
 void aoe_send_frame(struct aoe_target *t, struct net_batch *b, struct aoe_frame *f,
 		    struct aoe_path *p, uint32_t tag);

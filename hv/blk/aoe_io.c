@@ -31,29 +31,36 @@ void aoe_io_init(struct aoe_target *t)
 	list_init(&t->drain);
 	list_init(&t->writes);
 	for (unsigned int i = 0; i < AOE_FRAMES; i++) {
+		t->frame[i].slot = (uint16_t)i;
 		list_init(&t->frame[i].write_node);
 		list_push_back(&t->free, &t->frame[i].node);
 	}
 }
 
-static uint32_t tag_of(const struct aoe_target *t, const struct aoe_frame *f)
+static uint32_t tag_of(const struct aoe_frame *f)
 {
-	return f->gen << AOE_SLOT_BITS | (uint32_t)(f - t->frame);
+	return f->gen << AOE_SLOT_BITS | f->slot;
 }
 
 /* --- frames ---------------------------------------------------------------------- */
 
-static void frame_free(struct aoe_target *t, struct aoe_frame *f)
+/* `f` is in no list of frames. */
+static void frame_rest(struct aoe_target *t, struct aoe_frame *f)
 {
-	list_remove(&f->node);
-	list_remove(&f->write_node);
 	f->state = AOE_FREE;
 	f->r = NULL;
 	/* The slot that rested longest is used next. */
 	list_push_back(&t->free, &f->node);
 }
 
-/* Out of its path's list; it's nowhere then. */
+static void frame_free(struct aoe_target *t, struct aoe_frame *f)
+{
+	list_remove(&f->node);
+	list_remove(&f->write_node);
+	frame_rest(t, f);
+}
+
+/* Out of its list; it's nowhere then. */
 static void frame_take_back(struct aoe_target *t, struct aoe_frame *f)
 {
 	if (f->state == AOE_IN_FLIGHT) {
@@ -71,8 +78,13 @@ static void frame_end(struct aoe_target *t, struct aoe_frame *f, uint64_t now)
 {
 	frame_take_back(t, f);
 	f->r = NULL;
-	if (list_empty(&f->write_node) || (f->answers == f->copies && now >= t->dup_until)) {
-		frame_free(t, f);
+	if (list_empty(&f->write_node)) {
+		frame_rest(t, f);
+		return;
+	}
+	if (f->answers == f->copies && now >= t->dup_until) {
+		list_remove(&f->write_node);
+		frame_rest(t, f);
 		return;
 	}
 	f->state = AOE_DRAINING;
@@ -158,35 +170,45 @@ void aoe_cancel(struct blk_target *target, struct blk_request *r, int status)
 	request_finish(t, r, status);
 }
 
-/* How many sectors the next frame of `r` takes: limited by size and by pieces. */
-static unsigned int cut_size(const struct aoe_target *t, const struct blk_request *r)
-{
-	unsigned int limit = r->op == BLK_WRITE ? t->write_sectors : t->read_sectors;
-	uint64_t left = MIN(r->sectors - r->at.sectors, (uint64_t)limit);
-	uint32_t bytes = 0;
-	unsigned int skip = r->at.offset;
+/* A place in a request's pieces. */
+struct place {
+	unsigned int piece;
+	unsigned int offset;
+};
 
-	for (unsigned int n = 0; n < AOE_PIECES && r->at.piece + n < r->piece_count; n++) {
-		bytes += r->piece[r->at.piece + n].len - skip;
-		skip = 0;
-		if (bytes >> BLK_SECTOR_SHIFT >= left) {
-			return (unsigned int)left;
+/* Move `at` on by `bytes`, over so many pieces at most; the bytes that it was moved. */
+static uint32_t advance(const struct blk_request *r, struct place *at, uint32_t bytes,
+			unsigned int pieces)
+{
+	uint32_t left = bytes;
+
+	while (left > 0 && pieces > 0 && at->piece < r->piece_count) {
+		uint32_t room = r->piece[at->piece].len - at->offset;
+
+		if (left < room) {
+			at->offset += left;
+			return bytes;
 		}
+		left -= room;
+		at->piece++;
+		at->offset = 0;
+		pieces--;
 	}
-	return bytes >> BLK_SECTOR_SHIFT;
+	return bytes - left;
 }
 
-/* Move a place in a request's pieces on. */
-static void advance(const struct blk_request *r, unsigned int *piece, unsigned int *offset,
-		    unsigned int sectors)
+/* What the next frame of `r` takes at `at`, in sectors: limited by size and by pieces. */
+static unsigned int cut_size(const struct aoe_target *t, const struct blk_request *r,
+			     struct place *at)
 {
-	uint32_t bytes = (sectors << BLK_SECTOR_SHIFT) + *offset;
+	unsigned int limit = r->op == BLK_WRITE ? t->write_sectors : t->read_sectors;
+	uint64_t left = r->sectors - r->at.sectors;
 
-	while (*piece < r->piece_count && bytes >= r->piece[*piece].len) {
-		bytes -= r->piece[*piece].len;
-		(*piece)++;
+	if (r->op == BLK_FLUSH) {
+		return 0;
 	}
-	*offset = bytes;
+	return advance(r, at, (uint32_t)MIN(left, (uint64_t)limit) << BLK_SECTOR_SHIFT,
+		       AOE_PIECES) >> BLK_SECTOR_SHIFT;
 }
 
 static struct aoe_frame *frame_new(struct aoe_target *t, struct blk_request *r,
@@ -200,11 +222,11 @@ static struct aoe_frame *frame_new(struct aoe_target *t, struct blk_request *r,
 	f->lba = r->op == BLK_FLUSH ? 0 : r->sector + r->at.sectors;
 	f->sectors = sectors;
 	f->chunk = sectors;
-	f->done = 0;
-	f->chunk_copy = 0;
 	f->piece = r->at.piece;
 	f->offset = r->at.offset;
 	f->first = (f->gen + 1) & AOE_GEN_MASK;
+	f->done = 0;
+	f->chunk_copy = 0;
 	f->copies = 0;
 	f->answers = 0;
 	f->answered = 0;
@@ -219,7 +241,8 @@ static struct aoe_frame *frame_new(struct aoe_target *t, struct blk_request *r,
 /* Cut the next frame of `r`; NULL if its sectors are locked. */
 static struct aoe_frame *cut_one(struct aoe_target *t, struct blk_request *r)
 {
-	unsigned int sectors = r->op == BLK_FLUSH ? 0 : cut_size(t, r);
+	struct place at = { r->at.piece, r->at.offset };
+	unsigned int sectors = cut_size(t, r, &at);
 	struct aoe_frame *f;
 
 	if (r->op == BLK_WRITE && is_locked(t, r->sector + r->at.sectors, sectors)) {
@@ -229,7 +252,8 @@ static struct aoe_frame *cut_one(struct aoe_target *t, struct blk_request *r)
 	f = frame_new(t, r, sectors);
 	r->at.sectors += sectors;
 	r->at.parts++;
-	advance(r, &r->at.piece, &r->at.offset, sectors);
+	r->at.piece = at.piece;
+	r->at.offset = at.offset;
 	if (r->at.sectors == r->sectors) {
 		list_remove(&r->node);
 		list_push_back(&t->waiting, &r->node);
@@ -277,9 +301,11 @@ static uint64_t path_rto(const struct aoe_path *p)
 	return MIN(MAX(MAX(path_usual(p), late + late / 4), AOE_RTO_MIN), AOE_RTO_MAX);
 }
 
-static uint64_t frame_deadline(const struct aoe_frame *f)
+/* `rto` is that of its path. */
+static uint64_t frame_deadline(const struct aoe_frame *f, uint64_t rto)
 {
-	return f->sent + MIN(path_rto(f->path) << MIN(f->tries, 12U), AOE_RTO_MAX);
+	return f->sent + (likely(f->tries == 0) ? rto :
+			  MIN(rto << MIN(f->tries, 12U), AOE_RTO_MAX));
 }
 
 static void path_measure(struct aoe_path *p, uint64_t rtt)
@@ -376,6 +402,10 @@ static struct aoe_path *path_choose(struct aoe_target *t, const struct aoe_path 
 	if (t->inflight >= t->buffers) {
 		return NULL;
 	}
+	if (likely(t->only_path != NULL)) {
+		return t->only_path->inflight < t->only_path->window || t->only_path->ask ?
+		       t->only_path : NULL;
+	}
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
 		struct aoe_path *p = &t->path[(t->path_next + i) % AOE_PATHS];
 		bool has_room = p->inflight < p->window || p->ask;
@@ -400,13 +430,23 @@ static struct aoe_path *path_choose(struct aoe_target *t, const struct aoe_path 
 
 /* --- sending ---------------------------------------------------------------------------- */
 
-static void transmit(struct aoe_target *t, struct net_batch *b, struct aoe_frame *f,
+/* Frames that are sent together. */
+struct burst {
+	struct net_batch batch;
+	uint64_t now;
+	const struct aoe_path *path;	/* whose .. */
+	uint64_t rto;			/* .. time-out this is */
+};
+
+static void transmit(struct aoe_target *t, struct burst *u, struct aoe_frame *f,
 		     struct aoe_path *p)
 {
-	uint64_t now = arch_now();
-
+	if (u->path != p) {
+		u->path = p;
+		u->rto = path_rto(p);
+	}
 	if (f->copies == 0 && t->inflight == 0 && list_empty(&t->retry)) {
-		t->silent_since = now;
+		t->silent_since = u->now;
 	}
 	f->gen = (f->gen + 1) & AOE_GEN_MASK;
 	t->counts[AOE_RESENT] += f->copies > 0;
@@ -415,29 +455,31 @@ static void transmit(struct aoe_target *t, struct net_batch *b, struct aoe_frame
 	t->path_next = (unsigned int)(p - t->path) + 1;
 	p->ask = false;
 	f->seq = p->seq++;
-	f->sent = now;
+	f->sent = u->now;
 	if (f->copies == f->chunk_copy + 1) {
-		f->sent_first = now;
+		f->sent_first = u->now;
 	}
 	f->state = AOE_IN_FLIGHT;
 	list_remove(&f->node);
 	list_push_back(&p->sent, &f->node);
 	p->inflight++;
 	t->inflight++;
-	aoe_send_frame(t, b, f, p, tag_of(t, f));
-	aoe_timer_by(t, frame_deadline(f));
+	aoe_send_frame(t, &u->batch, f, p, tag_of(f));
+	aoe_timer_by(t, frame_deadline(f, u->rto));
 }
 
 bool aoe_pump(struct blk_target *target)
 {
 	struct aoe_target *t = aoe_of(target);
-	struct net_batch b;
+	struct burst u;
 	unsigned int n;
 
-	if (t->state != AOE_UP) {
+	if (t->state != AOE_UP || (list_empty(&t->cutting) && list_empty(&t->retry))) {
 		return false;
 	}
-	aoe_batch_begin(&b, t);
+	u.now = arch_now();
+	u.path = NULL;
+	aoe_batch_begin(&u.batch, t);
 	for (n = 0; n < AOE_BUDGET; n++) {
 		struct aoe_frame *f = NULL;
 		struct aoe_path *p;
@@ -455,9 +497,9 @@ bool aoe_pump(struct blk_target *target)
 		if (f == NULL) {
 			break;
 		}
-		transmit(t, &b, f, p);
+		transmit(t, &u, f, p);
 	}
-	switch_flush(&b);
+	switch_flush(&u.batch);
 	return n == AOE_BUDGET;
 }
 
@@ -551,7 +593,11 @@ static void chunk_done(struct aoe_target *t, struct aoe_frame *f, int error, uin
 
 	f->done += f->chunk;
 	if (error == 0 && f->done < f->sectors) {
-		advance(r, &f->piece, &f->offset, f->chunk);
+		struct place at = { f->piece, f->offset };
+
+		(void)advance(r, &at, f->chunk << BLK_SECTOR_SHIFT, AOE_PIECES);
+		f->piece = at.piece;
+		f->offset = at.offset;
 		f->chunk = MIN(f->chunk, f->sectors - f->done);
 		f->chunk_copy = f->copies;
 		f->tries = 0;
@@ -655,13 +701,18 @@ static void time_out(struct aoe_target *t, struct aoe_frame *f)
 static uint64_t time_outs(struct aoe_target *t, struct aoe_path *p, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
+	uint64_t rto = path_rto(p);
 	struct aoe_frame *f, *after;
 
 	list_for_each_safe(f, after, &p->sent, node) {
-		uint64_t deadline = MAX(frame_deadline(f), p->hold);
+		uint64_t deadline = MAX(frame_deadline(f, rto), p->hold);
 
 		if (deadline > now) {
 			next = MIN(next, deadline);
+			if (f->tries == 0) {
+				/* All behind it were sent later. */
+				break;
+			}
 			continue;
 		}
 		time_out(t, f);
@@ -671,7 +722,7 @@ static uint64_t time_outs(struct aoe_target *t, struct aoe_path *p, uint64_t now
 			 * Nothing is answered at all: it's busy rather than that all are
 			 * lost. This one asks; if it's answered the others are overtaken.
 			 */
-			p->hold = now + MIN(path_rto(p) << MIN(p->failures - 1, 12U),
+			p->hold = now + MIN(rto << MIN(p->failures - 1, 12U),
 					    AOE_RTO_MAX);
 			p->ask = true;
 		}

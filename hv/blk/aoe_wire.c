@@ -12,11 +12,16 @@
 #include "lib/string.h"
 #include "net/eth.h"
 
-/* A frame's private part; 2-byte aligned with room for a tag before. */
+/* A frame's private part, with room for a tag before. */
 struct head {
-	uint16_t room[NET_HEAD_ROOM / 2];
-	uint8_t bytes[NET_HEAD_MAX];
+	uint64_t room;
+	union {
+		uint64_t word[NET_HEAD_MAX / sizeof(uint64_t)];
+		uint8_t bytes[NET_HEAD_MAX];
+	};
 };
+
+_Static_assert(sizeof(uint64_t) >= NET_HEAD_ROOM, "room for a tag");
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
@@ -38,6 +43,22 @@ void aoe_batch_begin(struct net_batch *b, struct aoe_target *t)
 	};
 }
 
+void aoe_path_prepare(const struct aoe_target *t, struct aoe_path *p)
+{
+	uint8_t *b = (uint8_t *)p->head;
+
+	memcpy(b, p->mac, ETH_ALEN);
+	memcpy(b + ETH_ALEN, aoe_port->port.config.mac, ETH_ALEN);
+	put_be16(b + ETH_TYPE_AT, AOE_ETHERTYPE);
+	b[AOE_AT_VERFLAGS] = AOE_VERSION << 4;
+	b[AOE_AT_ERROR] = 0;
+	put_be16(b + AOE_AT_MAJOR, t->shelf);
+	b[AOE_AT_MINOR] = t->slot;
+	b[AOE_AT_COMMAND] = AOE_ATA;
+	p->mac_number = mac_load(p->mac);
+	p->key = fdb_key(p->mac_number, aoe_port->port.config.vlan);
+}
+
 static void head_begin(struct head *h, const struct aoe_target *t, const uint8_t *dst,
 		       enum aoe_command command, uint32_t tag)
 {
@@ -54,12 +75,17 @@ static void head_begin(struct head *h, const struct aoe_target *t, const uint8_t
 	put_be32(b + AOE_AT_TAG, tag);
 }
 
+static uint8_t ata_flags(uint8_t command)
+{
+	return command == ATA_WRITE ? AOE_AF_LBA48 | AOE_AF_WRITE :
+	       command == ATA_READ ? AOE_AF_LBA48 : 0;
+}
+
 static void ata_begin(struct head *h, uint8_t command, uint64_t lba, unsigned int sectors)
 {
 	uint8_t *b = h->bytes;
 
-	b[AOE_AT_AFLAGS] = command == ATA_WRITE ? AOE_AF_LBA48 | AOE_AF_WRITE :
-			   command == ATA_READ ? AOE_AF_LBA48 : 0;
+	b[AOE_AT_AFLAGS] = ata_flags(command);
 	b[AOE_AT_SECTORS] = (uint8_t)sectors;
 	b[AOE_AT_ATA] = command;
 	for (unsigned int i = 0; i < 6; i++) {
@@ -67,18 +93,31 @@ static void ata_begin(struct head *h, uint8_t command, uint64_t lba, unsigned in
 	}
 }
 
-static void send(struct aoe_target *t, struct net_batch *b, struct net_frame *f,
-		 struct net_cache *cache)
+static inline void count_sent(struct aoe_target *t, struct net_batch *b, uint32_t len)
 {
-	uint64_t *counts = b->counts;
-
-	b->cache = cache;
 	t->counts[AOE_SENT]++;
-	counts[NET_TX_FRAMES]++;
-	counts[NET_TX_BYTES] += f->len;
-	if (switch_input(b, f) != NET_SENT) {
-		t->counts[AOE_UNSENT]++;
-	}
+	b->counts[NET_TX_FRAMES]++;
+	b->counts[NET_TX_BYTES] += len;
+}
+
+/*
+ * The head of a request's frame, padded: head_begin() and ata_begin() in a few words,
+ * the first bytes of each in the low bits (both ports are little-endian).
+ */
+static inline void ata_head(struct head *h, const struct aoe_frame *f, const struct aoe_path *p,
+			    uint32_t tag)
+{
+	uint64_t lba = f->lba + f->done;
+
+	h->word[0] = p->head[0];
+	h->word[1] = p->head[1];
+	h->word[AOE_AT_MAJOR / 8] = p->head[AOE_AT_MAJOR / 8] | (uint64_t)swap32(tag) << 32;
+	h->word[AOE_AT_AFLAGS / 8] = ata_flags(f->command) | (f->chunk & 0xff) << 16 |
+				     (uint64_t)f->command << 24 | lba << 32;
+	h->word[4] = lba >> 32 & 0xffff;
+	h->word[5] = 0;
+	h->word[6] = 0;
+	h->word[7] = 0;
 }
 
 /* The data of a frame's next chunk, as pieces of the guest's pages. */
@@ -106,19 +145,20 @@ void aoe_send_frame(struct aoe_target *t, struct net_batch *b, struct aoe_frame 
 {
 	struct net_frag frag[NET_FRAG_MAX];
 	struct head h;
-	struct net_frame nf = { .head = h.bytes, .frag = frag };
+	struct net_frame nf = { .head = h.bytes, .head_len = AOE_FRAME_MIN, .len = AOE_FRAME_MIN,
+				.frag = frag };
 
-	head_begin(&h, t, p->mac, AOE_ATA, tag);
-	ata_begin(&h, f->command, f->lba + f->done, f->chunk);
+	ata_head(&h, f, p, tag);
 	if (f->command == ATA_WRITE) {
 		nf.head_len = AOE_DATA;
 		nf.frag_count = chunk_frags(f, frag);
 		nf.len = AOE_DATA + (f->chunk << BLK_SECTOR_SHIFT);
-	} else {
-		nf.head_len = AOE_FRAME_MIN;
-		nf.len = AOE_FRAME_MIN;
 	}
-	send(t, b, &nf, &p->cache);
+	count_sent(t, b, nf.len);
+	b->cache = &p->cache;
+	if (switch_send(b, &nf, p->key) != NET_SENT) {
+		t->counts[AOE_UNSENT]++;
+	}
 }
 
 static void send_alone(struct aoe_target *t, struct head *h, struct aoe_path *p)
@@ -130,7 +170,11 @@ static void send_alone(struct aoe_target *t, struct head *h, struct aoe_path *p)
 	struct net_batch b;
 
 	aoe_batch_begin(&b, t);
-	send(t, &b, &nf, p != NULL ? &p->cache : &none);
+	count_sent(t, &b, nf.len);
+	b.cache = p != NULL ? &p->cache : &none;
+	if (switch_input(&b, &nf) != NET_SENT) {
+		t->counts[AOE_UNSENT]++;
+	}
 	switch_flush(&b);
 }
 
@@ -219,7 +263,7 @@ void aoe_answer_copy(const struct aoe_answer *a, uint32_t from, void *dst, uint3
 static struct aoe_path *path_find(struct aoe_target *t, uint64_t mac)
 {
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
-		if (t->path[i].used && mac_load(t->path[i].mac) == mac) {
+		if (t->path[i].used && t->path[i].mac_number == mac) {
 			return &t->path[i];
 		}
 	}

@@ -7,6 +7,11 @@
 
 #include "lib/types.h"
 
+static inline uint32_t swap32(uint32_t v)
+{
+	return v << 24 | (v & 0xff00) << 8 | (v >> 8 & 0xff00) | v >> 24;
+}
+
 static inline uint16_t get_be16(const void *p)
 {
 	const uint8_t *b = p;

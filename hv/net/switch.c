@@ -54,6 +54,15 @@ static uint32_t now_seconds(void)
 	return (uint32_t)(arch_now() / 1000000000U);
 }
 
+/* Of the batch: it is soon over. */
+static inline uint32_t batch_seconds(struct net_batch *b)
+{
+	if (b->seconds == 0) {
+		b->seconds = now_seconds();
+	}
+	return b->seconds;
+}
+
 bool switch_fdb_next(unsigned int *at, struct fdb_row *out)
 {
 	return fdb_next(fdb, at, now_seconds(), out);
@@ -71,7 +80,7 @@ static enum net_verdict drop(struct net_batch *b, enum net_counter why)
  */
 static bool learn(struct net_batch *b, uint64_t key)
 {
-	uint32_t now = now_seconds();
+	uint32_t now = batch_seconds(b);
 
 	if (b->cache->source == key && b->cache->source_time == now) {
 		return true;
@@ -119,14 +128,11 @@ static inline enum net_verdict captured(struct net_port *p, const struct net_fra
 static enum net_verdict egress(struct net_batch *b, struct net_port *p, struct net_frame *f,
 			       bool may_wait)
 {
-	switch (vlan_egress(p, f->vlan)) {
-	case VLAN_UNTAGGED:
+	if (likely(p->config.vlan == f->vlan)) {
 		return p->ops->deliver(p, b, f, may_wait);
-	case VLAN_TAGGED:
-		return deliver_tagged(b, p, f, may_wait);
-	default:
-		return drop(b, NET_DROP_VLAN);
 	}
+	return vlan_egress(p, f->vlan) == VLAN_TAGGED ? deliver_tagged(b, p, f, may_wait) :
+							drop(b, NET_DROP_VLAN);
 }
 
 static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
@@ -195,7 +201,7 @@ static enum net_verdict flood_mgmt(struct net_batch *b, struct net_frame *f)
 	return sent > 0 ? NET_SENT : drop(b, NET_DROP_NO_PORT);
 }
 
-static struct net_port *find(struct net_batch *b, uint64_t key)
+static inline struct net_port *find(struct net_batch *b, uint64_t key)
 {
 	struct net_cache *c = b->cache;
 
@@ -203,7 +209,7 @@ static struct net_port *find(struct net_batch *b, uint64_t key)
 		return c->port;
 	}
 	switch_flush(b);
-	c->port = fdb_lookup(fdb, key, now_seconds(), &c->generation);
+	c->port = fdb_lookup(fdb, key, batch_seconds(b), &c->generation);
 	/* Only what was found: the next look may find a new entry. */
 	c->key = c->port != NULL ? key : 0;
 	return c->port;
@@ -230,12 +236,29 @@ static NOINLINE enum net_verdict input_mgmt(struct net_batch *b, struct net_fram
 	return takes_mgmt(out) ? deliver(b, out, f, false) : drop(b, NET_DROP_MGMT);
 }
 
+/* To a host that has its key; nobody waits between wires. */
+static enum net_verdict forward(struct net_batch *b, struct net_frame *f, uint64_t key)
+{
+	const struct net_port *in = b->in;
+	struct net_port *out = find(b, key);
+
+	if (unlikely(out == NULL)) {
+		return flood(b, f, true);
+	}
+	if (unlikely(out == in)) {
+		return drop(b, NET_DROP_SELF);
+	}
+	if (unlikely(in->config.uplink && out->config.uplink)) {
+		return drop(b, NET_DROP_UPLINK);
+	}
+	return deliver(b, out, f, !in->config.uplink && !out->config.uplink);
+}
+
 static enum net_verdict input(struct net_batch *b, struct net_frame *f)
 {
 	struct net_port *in = b->in;
 	uint64_t dst;
 	uint64_t src;
-	struct net_port *out;
 	bool is_mgmt;
 
 	if (!vlan_ingress(in, f)) {
@@ -262,20 +285,16 @@ static enum net_verdict input(struct net_batch *b, struct net_frame *f)
 	if (mac_is_multicast(dst)) {
 		return flood(b, f, false);
 	}
-	out = find(b, fdb_key(dst, f->vlan));
-	if (out == NULL) {
-		return flood(b, f, true);
-	}
-	if (out == in) {
-		return drop(b, NET_DROP_SELF);
-	}
-	if (in->config.uplink && out->config.uplink) {
-		return drop(b, NET_DROP_UPLINK);
-	}
-	return deliver(b, out, f, !in->config.uplink && !out->config.uplink);
+	return forward(b, f, fdb_key(dst, f->vlan));
 }
 
 enum net_verdict switch_input(struct net_batch *b, struct net_frame *f)
 {
 	return captured(b->in, f, false, input(b, f));
+}
+
+enum net_verdict switch_send(struct net_batch *b, struct net_frame *f, uint64_t key)
+{
+	f->vlan = b->in->config.vlan;
+	return captured(b->in, f, false, forward(b, f, key));
 }

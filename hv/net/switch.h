@@ -33,6 +33,7 @@ struct net_batch {
 	struct net_cache *cache;
 	void *waiter;		/* the sender's queue, for net_port_ops */
 	unsigned int deliveries;	/* so far: the work that was done */
+	uint32_t seconds;	/* the time, once it was asked for */
 	/* The open destination, locked; NULL if there is none. */
 	struct net_port *out;
 	void *out_queue;
@@ -55,6 +56,12 @@ void switch_detach(struct net_port *p);
  * the waiter is told. The frame's head is changed.
  */
 enum net_verdict switch_input(struct net_batch *b, struct net_frame *f);
+
+/*
+ * The same for the hypervisor's own ports, which send untagged frames from their own
+ * addresses: only the way to the host `key` (fdb_key()) is left to be found.
+ */
+enum net_verdict switch_send(struct net_batch *b, struct net_frame *f, uint64_t key);
 
 /* The next entry of the forwarding database, as fdb_next(). */
 bool switch_fdb_next(unsigned int *at, struct fdb_row *out);

@@ -28,16 +28,11 @@ static void tag_remove(struct net_frame *f)
 	f->len -= VLAN_TAG_LEN;
 }
 
-bool vlan_ingress(const struct net_port *p, struct net_frame *f)
+bool vlan_ingress_tagged(const struct net_port *p, struct net_frame *f)
 {
 	uint16_t tci;
 	uint16_t vid;
 
-	f->vlan = p->config.vlan;
-	f->prio = 0;
-	if (get_be16(f->head + ETH_TYPE_AT) != ETH_VLAN) {
-		return true;
-	}
 	if (f->head_len < ETH_HLEN + VLAN_TAG_LEN ||
 	    get_be16(f->head + ETH_TYPE_AT + VLAN_TAG_LEN) == ETH_VLAN) {
 		return false;

@@ -13,14 +13,24 @@
 #ifndef NET_VLAN_H
 #define NET_VLAN_H
 
+#include "lib/bytes.h"
+#include "net/eth.h"
 #include "net/frame.h"
 #include "net/port.h"
+
+/* vlan_ingress() of a frame that has a tag; f->vlan and f->prio are those of none. */
+MUST_CHECK bool vlan_ingress_tagged(const struct net_port *p, struct net_frame *f);
 
 /*
  * Find the VLAN of a frame that came from `p` and take its tag off. False if
  * the port may not send it.
  */
-MUST_CHECK bool vlan_ingress(const struct net_port *p, struct net_frame *f);
+MUST_CHECK static inline bool vlan_ingress(const struct net_port *p, struct net_frame *f)
+{
+	f->vlan = p->config.vlan;
+	f->prio = 0;
+	return likely(get_be16(f->head + ETH_TYPE_AT) != ETH_VLAN) || vlan_ingress_tagged(p, f);
+}
 
 enum vlan_member { VLAN_NOT, VLAN_UNTAGGED, VLAN_TAGGED };
 
