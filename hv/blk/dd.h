@@ -3,9 +3,9 @@
  * Disks in driver domains: targets "dd:VM/DISK". The hypervisor is the front end of
  * the driver domain's own back end (Linux's xen-blkback): it makes the device's
  * directories in XenStore, has a ring, and grants the driver domain pages of its own,
- * which the domain maps once and keeps (persistent grants). Data is copied
- * between them and the pages of guests' requests, which no device ever sees
- * (docs/decisions/0016-driver-domain-disks.md).
+ * which the domain maps once and keeps (persistent grants): at frames of its own RAM,
+ * where the data then is (xen/grant_map.h). Data is copied between these and the pages of
+ * guests' requests, which no device ever sees (docs/decisions/0016-driver-domain-disks.md).
  *
  * A target goes on when the driver domain ends: what was in flight is sent again when
  * the domain is back, and the pages that its devices may still write to are not used

@@ -39,17 +39,11 @@ static void tick_arm(struct dd_target *t)
 
 /* --- pages ------------------------------------------------------------------------ */
 
-/* Linux maps what it keeps for writing, whatever it is for. */
-static void give(struct dd_target *t, unsigned int ref, void *page)
-{
-	hv_grants_give(t->grants, ref, page, true);
-}
-
 static void chunk_give(struct dd_target *t, unsigned int n)
 {
 	for (unsigned int i = 0; i < DD_CHUNK_PAGES; i++) {
-		give(t, DD_CHUNK_REF + n * DD_CHUNK_PAGES + i,
-		     (uint8_t *)t->chunk[n] + i * PAGE_SIZE);
+		hv_grants_give_data(t->grants, DD_CHUNK_REF + n * DD_CHUNK_PAGES + i,
+				    (uint8_t *)t->chunk[n] + i * PAGE_SIZE);
 	}
 }
 
@@ -143,23 +137,17 @@ void dd_io_fini(struct dd_target *t)
 	}
 }
 
-static uint8_t *slot_data(const struct dd_target *t, const struct dd_slot *s)
+/* The first grant of the slot's memory: they follow each other. */
+static unsigned int slot_data(const struct dd_target *t, const struct dd_slot *s)
 {
-	return s->chunk != DD_CHUNKS ? t->chunk[s->chunk] : t->page[slot_index(t, s)];
+	return s->chunk != DD_CHUNKS ? DD_CHUNK_REF + s->chunk * DD_CHUNK_PAGES :
+	       DD_SLOT_REF + slot_index(t, s);
 }
 
 /* Copy a request's data from its pieces to the slot's memory, or back. */
 static void copy(const struct dd_target *t, const struct dd_slot *s, bool back)
 {
-	uint8_t *data = slot_data(t, s);
-
-	for (unsigned int i = 0; i < s->r->piece_count; i++) {
-		const struct grant_piece *p = &s->r->piece[i];
-		uint8_t *page = (uint8_t *)p->page + p->offset;
-
-		memcpy(back ? page : data, back ? data : page, p->len);
-		data += p->len;
-	}
+	hv_grants_copy(t->grants, slot_data(t, s), s->r->piece, s->r->piece_count, back);
 }
 
 /* --- slots ------------------------------------------------------------------------- */
@@ -255,15 +243,6 @@ static struct blkif_indices *indices(const struct dd_target *t)
 	return t->ring[0];
 }
 
-/* The references of the slot's memory follow each other: this is the first. */
-static uint32_t data_ref(const struct dd_target *t, const struct dd_slot *s)
-{
-	unsigned int grant = s->chunk != DD_CHUNKS ? DD_CHUNK_REF + s->chunk * DD_CHUNK_PAGES :
-			     DD_SLOT_REF + slot_index(t, s);
-
-	return hv_grants_ref(t->grants, grant);
-}
-
 /* The segment of what is left at `ref`: a page, or less of it at the end. */
 static inline uint64_t segment(uint32_t ref, uint64_t left)
 {
@@ -281,8 +260,9 @@ static void put_data(struct dd_target *t, const struct dd_slot *s)
 	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
 	unsigned int count = (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT);
 	unsigned int slot = slot_index(t, s);
-	uint32_t ref = data_ref(t, s);
-	uint64_t *list = t->page[slot];
+	uint32_t ref = hv_grants_ref(t->grants, slot_data(t, s));
+	uint64_t list[BLK_PIECES_MAX];
+	struct grant_piece piece = { .page = list, .len = (uint16_t)(count * sizeof(list[0])) };
 
 	put(t, 2, r->sector);
 	if (count <= BLKIF_SEGMENTS) {
@@ -296,8 +276,9 @@ static void put_data(struct dd_target *t, const struct dd_slot *s)
 	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)count << 16);
 	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_SLOT_REF + slot) << 32);
 	for (unsigned int i = 0; i < count; i++, bytes -= PAGE_SIZE) {
-		WRITE_ONCE(list[i], segment(ref + i, bytes));
+		list[i] = segment(ref + i, bytes);
 	}
+	hv_grants_copy(t->grants, DD_SLOT_REF + slot, &piece, 1, false);
 }
 
 static void put_request(struct dd_target *t, const struct dd_slot *s)
@@ -481,12 +462,13 @@ void dd_io_reset(struct dd_target *t)
 {
 	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
 		memset(t->ring[i], 0, PAGE_SIZE);
-		give(t, i, t->ring[i]);
+		/* Linux maps what it keeps for writing, whatever it is for. */
+		hv_grants_give(t->grants, i, t->ring[i], true);
 	}
 	atomic_store_explicit(&indices(t)->req_event, 1, memory_order_relaxed);
 	atomic_store_explicit(&indices(t)->rsp_event, 1, memory_order_relaxed);
 	for (unsigned int i = 0; i < DD_SLOTS; i++) {
-		give(t, DD_SLOT_REF + i, t->page[i]);
+		hv_grants_give_data(t->grants, DD_SLOT_REF + i, t->page[i]);
 	}
 	for (unsigned int i = 0; i < t->chunk_count; i++) {
 		chunk_give(t, i);

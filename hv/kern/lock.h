@@ -32,6 +32,7 @@ enum lock_rank {
 	LOCK_CONSOLE,		/* a PV console's rings */
 	LOCK_EVTCHN,		/* all event channels' bindings */
 	LOCK_GRANT,		/* a domain's grant table */
+	LOCK_GRANT_DATA,	/* where the data of the hypervisor's grants is */
 	LOCK_P2M,		/* a domain's stage-2 tables */
 	LOCK_VIRQ,		/* hardware tags of domains */
 	LOCK_RANDOM,

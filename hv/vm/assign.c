@@ -174,6 +174,7 @@ int assign_begin(struct vm *vm, struct domain *d)
 		return 0;
 	}
 	d->p2m.kept = true;
+	d->ram = &vm->ram;
 	a->next = 0;
 	a->region = 0;
 	a->done = 0;

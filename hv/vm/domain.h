@@ -37,6 +37,7 @@ struct grant_table;
 struct console;
 struct xs_ring;
 struct vm;
+struct vm_ram;
 
 /* What a domain did, for its operator. Relaxed counters. */
 struct domain_stats {
@@ -102,6 +103,8 @@ struct domain {
 	struct p2m p2m;
 	uint64_t memory_pages;		/* RAM that it was given */
 	uint64_t max_pages;
+	/* Direct-mapped: its RAM is here, at the machine's addresses. Others: NULL. */
+	const struct vm_ram *ram;
 
 	bool driver;			/* may map what it is granted: grant_maps_enable() */
 	unsigned int vcpu_count;

@@ -317,7 +317,6 @@ static_assert(sizeof(struct hvm_param) == 16, "hvm_param");
 #define XENFEAT_AUTO_TRANSLATED_PHYSMAP	2U
 #define XENFEAT_ARM_SMCCC		14U
 #define XENFEAT_NOT_DIRECT_MAPPED	16U
-#define XENFEAT_DIRECT_MAPPED		17U
 
 struct xenver_features {
 	uint32_t submap_idx;

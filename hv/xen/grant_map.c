@@ -11,8 +11,10 @@
 
 #include "kern/log.h"
 #include "lib/bits.h"
+#include "lib/string.h"
 #include "mem/guest.h"
 #include "mem/heap.h"
+#include "vm/ram.h"
 #include "xen/abi.h"
 
 #define BATCH		32U		/* operations */
@@ -22,13 +24,15 @@
 #define NO_HANDLE	UINT32_MAX
 
 struct hv_grant {
-	void *page;			/* NULL: not given */
+	uint8_t *page;			/* NULL: not given */
+	uint8_t *data;			/* where it is now; NULL: given as it is */
 	bool write;
 	uint16_t maps;
 };
 
 struct hv_grants {
 	struct grant_table *table;	/* of the domain */
+	struct spinlock lock;		/* guards where data is */
 	unsigned int index;		/* of the range */
 	unsigned int count;
 	void (*gone)(void *ctx);
@@ -95,6 +99,7 @@ int hv_grants_open(struct domain *d, unsigned int n, void (*gone)(void *ctx), vo
 		return -ENOMEM;
 	}
 	g->table = t;
+	spin_init(&g->lock, LOCK_GRANT_DATA);
 	g->count = n;
 	g->gone = gone;
 	g->ctx = ctx;
@@ -141,27 +146,124 @@ uint32_t hv_grants_ref(const struct hv_grants *g, unsigned int i)
 	return g->index * HV_GRANTS_MAX + i;
 }
 
-void hv_grants_give(struct hv_grants *g, unsigned int i, void *page, bool write)
+static void give(struct hv_grants *g, unsigned int i, struct hv_grant grant)
 {
 	spin_lock(&g->table->lock);
-	g->grant[i].page = page;
-	g->grant[i].write = write;
+	g->grant[i] = grant;
 	spin_unlock(&g->table->lock);
+}
+
+void hv_grants_give(struct hv_grants *g, unsigned int i, void *page, bool write)
+{
+	give(g, i, (struct hv_grant){ .page = page, .write = write });
+}
+
+void hv_grants_give_data(struct hv_grants *g, unsigned int i, void *page)
+{
+	give(g, i, (struct hv_grant){ .page = page, .data = page, .write = true });
+}
+
+/* --- data ------------------------------------------------------------------------ */
+
+/* Where the data of grant `i` is from `at` on, and how much of `*len` is in one piece. */
+static uint8_t *data_run_locked(const struct hv_grants *g, unsigned int i, size_t at, size_t *len)
+{
+	const struct hv_grant *grant = &g->grant[i + (at >> PAGE_SHIFT)];
+	uint8_t *data = grant->data + (at & PAGE_MASK);
+	size_t run = PAGE_SIZE - (at & PAGE_MASK);
+
+	while (run < *len && grant[1].data == grant->data + PAGE_SIZE) {
+		run += PAGE_SIZE;
+		grant++;
+	}
+	*len = MIN(*len, run);
+	return data;
+}
+
+static void data_copy_locked(struct hv_grants *g, unsigned int i, size_t at, uint8_t *page,
+			     size_t len, bool back)
+{
+	while (len > 0) {
+		size_t run = len;
+		uint8_t *data = data_run_locked(g, i, at, &run);
+
+		memcpy(back ? page : data, back ? data : page, run);
+		page += run;
+		at += run;
+		len -= run;
+	}
+}
+
+static inline uint8_t *piece_start(const struct grant_piece *p)
+{
+	return (uint8_t *)p->page + p->offset;
+}
+
+void hv_grants_copy(struct hv_grants *g, unsigned int i, const struct grant_piece *piece,
+		    unsigned int n, bool back)
+{
+	const struct grant_piece *end = piece + n;
+	size_t at = 0;
+
+	spin_lock(&g->lock);
+	while (piece < end) {
+		uint8_t *page = piece_start(piece);
+		size_t len = piece->len;
+
+		/* What follows in memory goes along. */
+		for (piece++; piece < end && piece_start(piece) == page + len; piece++) {
+			len += piece->len;
+		}
+		data_copy_locked(g, i, at, page, len, back);
+		at += len;
+	}
+	spin_unlock(&g->lock);
+}
+
+/* From now on the data is at `to`. */
+static void data_move(struct hv_grants *g, struct hv_grant *grant, uint8_t *to)
+{
+	spin_lock(&g->lock);
+	if (to != grant->data) {
+		memcpy(to, grant->data, PAGE_SIZE);
+		grant->data = to;
+	}
+	spin_unlock(&g->lock);
 }
 
 /* --- handles -------------------------------------------------------------------- */
 
+/* The range that has a reference, or NULL. */
+static struct hv_grants *range_find(const struct grant_maps *m, uint32_t ref)
+{
+	struct hv_grants *g = NULL;
+
+	if (ref < HV_GRANT_RANGES * HV_GRANTS_MAX) {
+		g = m->range[ref / HV_GRANTS_MAX];
+	}
+	return g != NULL && ref % HV_GRANTS_MAX < g->count ? g : NULL;
+}
+
 /* The grant that a reference names, given or not; NULL if there is none. */
 static struct hv_grant *grant_find(const struct grant_maps *m, uint32_t ref)
 {
-	const struct hv_grants *g;
+	struct hv_grants *g = range_find(m, ref);
 
-	if (ref >= HV_GRANT_RANGES * HV_GRANTS_MAX) {
-		return NULL;
+	return g != NULL ? &g->grant[ref % HV_GRANTS_MAX] : NULL;
+}
+
+/*
+ * The page that the domain has at `gfn` if it maps the grant there. False: its devices
+ * would take it for another one.
+ */
+static bool grant_place(const struct domain *d, const struct hv_grant *g, gfn_t gfn, hpa_t *pa)
+{
+	if (g->data == NULL || d->ram == NULL) {
+		*pa = va_to_hpa(g->page);
+		return true;
 	}
-	g = m->range[ref / HV_GRANTS_MAX];
-	ref %= HV_GRANTS_MAX;
-	return g != NULL && ref < g->count ? (struct hv_grant *)&g->grant[ref] : NULL;
+	*pa = HPA(gfn_to_gpa(gfn).v);
+	return vm_ram_holds(d->ram, *pa, PAGE_SIZE);
 }
 
 static struct grant_handle *handle_get(const struct grant_maps *m, uint32_t n)
@@ -219,14 +321,16 @@ static void handle_free_locked(struct grant_maps *m, uint32_t n)
 	m->free = n;
 }
 
-bool grant_is_mapped_locked(const struct grant_table *t, const void *page)
+bool grant_is_mapped_locked(const struct domain *d, const struct grant_table *t, const void *page)
 {
 	const struct grant_maps *m = t->maps;
 
 	for (uint32_t n = 0; m != NULL && n < m->handle_count; n++) {
 		const struct grant_handle *h = handle_get(m, n);
+		hpa_t pa;
 
-		if (h->ref != NO_REF && grant_find(m, h->ref)->page == page) {
+		if (h->ref != NO_REF && grant_place(d, grant_find(m, h->ref), h->gfn, &pa) &&
+		    hpa_to_va(pa) == page) {
 			return true;
 		}
 	}
@@ -242,8 +346,8 @@ static void misused(struct domain *d, const char *what, uint32_t number, int sta
 }
 
 /* What a map asks for, into a loan and a handle; the operation's status. */
-static int map_begin_locked(struct grant_maps *m, struct gnttab_map_grant_ref *op,
-			    struct p2m_loan *loan)
+static int map_begin_locked(const struct domain *d, struct grant_maps *m,
+			    struct gnttab_map_grant_ref *op, struct p2m_loan *loan)
 {
 	struct hv_grant *g = grant_find(m, op->ref);
 	bool write = (op->flags & GNTMAP_READONLY) == 0;
@@ -260,14 +364,13 @@ static int map_begin_locked(struct grant_maps *m, struct gnttab_map_grant_ref *o
 	if (write && !g->write) {
 		return GNTST_PERMISSION_DENIED;
 	}
-	if ((op->host_addr & PAGE_MASK) != 0) {
+	loan->gfn = gpa_to_gfn(GPA(op->host_addr));
+	if ((op->host_addr & PAGE_MASK) != 0 || !grant_place(d, g, loan->gfn, &loan->pa)) {
 		return GNTST_BAD_VIRT_ADDR;
 	}
 	if (g->maps == UINT16_MAX) {
 		return GNTST_NO_SPACE;
 	}
-	loan->gfn = gpa_to_gfn(GPA(op->host_addr));
-	loan->pa = va_to_hpa(g->page);
 	loan->write = write;
 	op->handle = handle_alloc_locked(m, op->ref, loan->gfn);
 	if (op->handle == NO_HANDLE) {
@@ -278,11 +381,20 @@ static int map_begin_locked(struct grant_maps *m, struct gnttab_map_grant_ref *o
 	return GNTST_OKAY;
 }
 
-static void map_undo_locked(struct grant_maps *m, struct gnttab_map_grant_ref *op, int err)
+/* The loan is made, or there was an error. */
+static void map_end_locked(struct grant_maps *m, struct gnttab_map_grant_ref *op,
+			   const struct p2m_loan *loan)
 {
-	grant_find(m, op->ref)->maps--;
-	handle_free_locked(m, op->handle);
-	op->status = err == -ENOMEM ? GNTST_NO_SPACE : GNTST_BAD_VIRT_ADDR;
+	struct hv_grants *range = range_find(m, op->ref);
+	struct hv_grant *g = grant_find(m, op->ref);
+
+	if (unlikely(loan->err != 0)) {
+		g->maps--;
+		handle_free_locked(m, op->handle);
+		op->status = loan->err == -ENOMEM ? GNTST_NO_SPACE : GNTST_BAD_VIRT_ADDR;
+	} else if (g->data != NULL) {
+		data_move(range, g, hpa_to_va(loan->pa));
+	}
 }
 
 static void map_batch(struct domain *d, struct grant_table *t, struct gnttab_map_grant_ref *op,
@@ -292,13 +404,13 @@ static void map_batch(struct domain *d, struct grant_table *t, struct gnttab_map
 
 	spin_lock(&t->lock);
 	for (unsigned int i = 0; i < n; i++) {
-		op[i].status = (int16_t)map_begin_locked(t->maps, &op[i], &loan[i]);
+		op[i].status = (int16_t)map_begin_locked(d, t->maps, &op[i], &loan[i]);
 		loan[i].err = op[i].status;
 	}
 	physmap_lend_locked(d, loan, n);
 	for (unsigned int i = 0; i < n; i++) {
-		if (unlikely(loan[i].err != 0) && op[i].status == GNTST_OKAY) {
-			map_undo_locked(t->maps, &op[i], loan[i].err);
+		if (likely(op[i].status == GNTST_OKAY)) {
+			map_end_locked(t->maps, &op[i], &loan[i]);
 		}
 	}
 	spin_unlock(&t->lock);
@@ -346,9 +458,10 @@ long grant_map(struct vcpu *v, uint64_t arg, uint64_t count)
 
 /* --- unmap ------------------------------------------------------------------------ */
 
-/* The handle is free then; `*g` is what it mapped. */
-static int unmap_begin_locked(struct grant_maps *m, const struct gnttab_unmap_grant_ref *op,
-			      struct p2m_loan *loan, struct hv_grant **g)
+/* The handle is free then; `*ref` is what it mapped. */
+static int unmap_begin_locked(const struct domain *d, struct grant_maps *m,
+			      const struct gnttab_unmap_grant_ref *op, struct p2m_loan *loan,
+			      uint32_t *ref)
 {
 	const struct grant_handle *h;
 
@@ -362,29 +475,41 @@ static int unmap_begin_locked(struct grant_maps *m, const struct gnttab_unmap_gr
 	if (gfn_to_gpa(h->gfn).v != op->host_addr) {
 		return GNTST_BAD_VIRT_ADDR;
 	}
-	*g = grant_find(m, h->ref);
+	*ref = h->ref;
 	loan->gfn = h->gfn;
-	loan->pa = va_to_hpa((*g)->page);
+	/* As when it was mapped. */
+	(void)grant_place(d, grant_find(m, h->ref), h->gfn, &loan->pa);
 	handle_free_locked(m, op->handle);
 	return GNTST_OKAY;
+}
+
+/* The domain doesn't reach it there any more. */
+static void unmap_end_locked(struct grant_maps *m, uint32_t ref, const struct p2m_loan *loan)
+{
+	struct hv_grant *g = grant_find(m, ref);
+
+	if (g->data == hpa_to_va(loan->pa)) {
+		data_move(range_find(m, ref), g, g->page);
+	}
+	g->maps--;
 }
 
 static void unmap_batch(struct domain *d, struct grant_table *t,
 			struct gnttab_unmap_grant_ref *op, unsigned int n)
 {
 	struct p2m_loan loan[BATCH];
-	struct hv_grant *g[BATCH];
+	uint32_t ref[BATCH];
 
 	spin_lock(&t->lock);
 	for (unsigned int i = 0; i < n; i++) {
-		op[i].status = (int16_t)unmap_begin_locked(t->maps, &op[i], &loan[i], &g[i]);
+		op[i].status = (int16_t)unmap_begin_locked(d, t->maps, &op[i], &loan[i], &ref[i]);
 		loan[i].err = op[i].status;
 	}
 	p2m_take_back(&d->p2m, loan, n);
 	/* Only now may somebody else have the pages. */
 	for (unsigned int i = 0; i < n; i++) {
 		if (likely(op[i].status == GNTST_OKAY)) {
-			g[i]->maps--;
+			unmap_end_locked(t->maps, ref[i], &loan[i]);
 		}
 	}
 	spin_unlock(&t->lock);

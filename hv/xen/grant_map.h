@@ -4,13 +4,19 @@
  * (xen/grant_table.h: map_grant_ref, unmap_grant_ref).
  *
  * A front end of the hypervisor opens a range of references for one domain and
- * gives pages by them. The domain maps them at frames that it gave back before; from
- * then on its devices may work with the page, until it unmaps it or until the domain
- * has ended, its devices were stopped, and `gone` was called.
+ * gives pages by them, which the domain maps at frames that it gave back before. There
+ * are two kinds. A page that is given as it is, a ring, is shown to the domain. A page of
+ * data is only where the data is while the domain maps it nowhere: a direct-mapped
+ * domain's devices know a frame by its address, so what it maps is its own frame that
+ * was there, and the data moves to it (docs/decisions/0020-data-in-the-drivers-frames.md).
+ * Its devices may work with that frame until it unmaps it or until the domain has
+ * ended, its devices were stopped, and `gone` was called.
  *
- * Locking: LOCK_GRANT of the mapping domain (struct grant_table), inside.
+ * Locking: LOCK_GRANT of the mapping domain (struct grant_table), and under it
+ * LOCK_GRANT_DATA of the range for where its data is; both inside.
  * Invariants: a page is reachable for the domain only while its grant's `maps`
  * isn't 0, and a range isn't closed before. Each handle in use stands for one map.
+ * Data is in the frame where it was mapped last, or, if that was unmapped, in its page.
  */
 #ifndef XEN_GRANT_MAP_H
 #define XEN_GRANT_MAP_H
@@ -25,10 +31,7 @@
 /* A range of references. */
 struct hv_grants;
 
-/*
- * Let a domain that is being built map what the hypervisor grants. It is
- * direct-mapped: its devices reach pages by their machine addresses. -ENOMEM.
- */
+/* Let a domain that is being built map what the hypervisor grants. -ENOMEM. */
 MUST_CHECK int grant_maps_enable(struct domain *d);
 
 /*
@@ -49,12 +52,25 @@ uint32_t hv_grants_ref(const struct hv_grants *g, unsigned int i);
 /* Grant `page` by reference `i` of the range, once and for all; for writing if `write`. */
 void hv_grants_give(struct hv_grants *g, unsigned int i, void *page, bool write);
 
+/*
+ * The same for data, for writing: from now on it is reached by the functions below
+ * only. What `page` holds is lost when the range is closed.
+ */
+void hv_grants_give_data(struct hv_grants *g, unsigned int i, void *page);
+
+/*
+ * Copy pieces of pages to data, or, if `back`, data to them. It begins at grant `i` and
+ * goes on in those that follow. The caller keeps the range from being closed.
+ */
+void hv_grants_copy(struct hv_grants *g, unsigned int i, const struct grant_piece *piece,
+		    unsigned int n, bool back);
+
 /* The operations of hypercall 20. */
 long grant_map(struct vcpu *v, uint64_t arg, uint64_t count);
 long grant_unmap(struct vcpu *v, uint64_t arg, uint64_t count);
 
-/* For hv/xen/pin.c, which holds the lock: the table's domain maps that page. */
-bool grant_is_mapped_locked(const struct grant_table *t, const void *page);
+/* For hv/xen/pin.c, which holds the lock: the domain, whose table it is, maps that page. */
+bool grant_is_mapped_locked(const struct domain *d, const struct grant_table *t, const void *page);
 
 /* For hv/xen/grant.c: the domain has ended; later, nobody finds the table. */
 void grant_maps_end(struct domain *d, struct grant_table *t);

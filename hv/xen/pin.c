@@ -15,7 +15,7 @@
 #include "lib/string.h"
 #include "mem/frame.h"
 #include "vm/domain.h"
-#include "vm/vm.h"
+#include "vm/ram.h"
 #include "xen/grant.h"
 #include "xen/grant_map.h"
 
@@ -114,7 +114,7 @@ int page_pin_va(struct vcpu *v, uint64_t va, void **page)
 	if (err == 0) {
 		*page = hpa_to_va(HPA(pa.v & ~PAGE_MASK));
 		/* A page on loan goes when it is unmapped, pinned or not. */
-		err = grant_is_mapped_locked(t, *page) ? -EFAULT :
+		err = grant_is_mapped_locked(v->domain, t, *page) ? -EFAULT :
 		      pin_add_locked(&t->pins, *page, PIN_NO_REF);
 	}
 	spin_unlock(&t->lock);
@@ -206,10 +206,10 @@ static void *page_for(struct domain *d, gfn_t gfn)
 {
 	hpa_t own = HPA(gfn_to_gpa(gfn).v);
 
-	if (!d->p2m.kept) {
+	if (d->ram == NULL) {
 		return frame_alloc(0, FRAME_ZERO);
 	}
-	if (d->vm == NULL || !vm_ram_holds(&d->vm->ram, own, PAGE_SIZE)) {
+	if (!vm_ram_holds(d->ram, own, PAGE_SIZE)) {
 		return NULL;
 	}
 	return memset(hpa_to_va(own), 0, PAGE_SIZE);
@@ -234,7 +234,7 @@ static int populate_locked(struct domain *d, gfn_t gfn)
 	}
 	arch_ram_clean(page, PAGE_SIZE);
 	err = p2m_map(&d->p2m, gfn, va_to_hpa(page), 0, RAM_RW | S2_EXEC);
-	if (err != 0 && !d->p2m.kept) {
+	if (err != 0 && d->ram == NULL) {
 		frame_free(page, 0);
 	}
 	return err;

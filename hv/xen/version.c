@@ -10,6 +10,7 @@
 
 #define FEATURES	(BIT(XENFEAT_WRITABLE_PAGE_TABLES) |	\
 			 BIT(XENFEAT_AUTO_TRANSLATED_PHYSMAP) |	\
+			 BIT(XENFEAT_NOT_DIRECT_MAPPED) |	\
 			 BIT(XENFEAT_ARM_SMCCC))
 
 /* Sizes of the text buffers in xen/version.h. */
@@ -48,9 +49,7 @@ static long get_features(struct vcpu *v, uint64_t arg)
 	if (op.submap_idx != 0) {
 		return -EINVAL;
 	}
-	/* What maps others' pages for DMA must use the machine's addresses for them. */
-	op.submap = FEATURES | (v->domain->driver ? BIT(XENFEAT_DIRECT_MAPPED) :
-						    BIT(XENFEAT_NOT_DIRECT_MAPPED));
+	op.submap = FEATURES;
 	return guest_copy_to(&v->arch, arg, &op, sizeof(op));
 }
 

@@ -117,6 +117,7 @@ static void step(const uint8_t *s)
 		break;
 	default:
 		db.hold = s[1] & 1;
+		db.keep = s[1] & 2;
 		for (unsigned int i = 0; i < 20 && db.held_count < DB_HELD - 20; i++) {
 			host_run();
 			if (db.d->state != DOMAIN_RUNNING || !db_step()) {
@@ -167,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		domain_shutdown(db.d, SHUTDOWN_REBOOT);
 	}
 	blk_volume_destroy(volume);
-	vm_remove(vm_find_name(DB_NAME));
+	db_forget();
 	host_advance(1000000000ULL);
 	host_finish();
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A driver domain with a block back end for tests: what Linux's xen-blkback does,
- * in this process, against the real XenStore, channels and grant maps. It can hold
+ * in this process, against the real XenStore, channels and grant maps. It is
+ * direct-mapped: what it maps, it maps at frames of RAM of its own. It can hold
  * requests back, fail, and break the rules. Its disk outlives it.
  */
 #ifndef TESTS_SIM_DDBACK_H
@@ -12,16 +13,18 @@
 
 #include "blk/dd.h"
 #include "unit/xen_guest.h"
+#include "vm/ram.h"
 #include "vm/vm.h"
 #include "xenstore/xenbus.h"
 #include "xenstore/xenstore.h"
 
 #define DB_NAME		"driver"
 #define DB_PAGES	256U
-#define DB_RING_GFN	(HOST_GUEST_GFN + 16)	/* pages that it gave back, from here */
+#define DB_RAM		MIB(8)			/* frames that it gave back; at first .. */
+#define DB_RING_GFN	(db_ram.bank[0].base.v >> PAGE_SHIFT)
 #define DB_INDIRECT_GFN	(DB_RING_GFN + DD_RING_PAGES)
 #define DB_DATA_GFN	(DB_INDIRECT_GFN + 1)	/* two for each request that is held */
-#define DB_HOLES	200U
+#define DB_KEEP_GFN	(DB_DATA_GFN + 256)	/* .. and one for each reference that is kept */
 #define DB_SECTORS	4096U
 #define DB_HELD		64U
 
@@ -41,6 +44,9 @@ struct ddback {
 	uint32_t ring_handle[DD_RING_PAGES];
 	uint32_t cons, rsp;
 	bool hold;			/* requests are mapped and not done */
+	bool keep;			/* data stays mapped, once it is */
+	bool kept[HV_GRANTS_MAX];
+	uint32_t kept_handle[HV_GRANTS_MAX];
 	struct db_held held[DB_HELD];
 	unsigned int held_count;
 	int status;			/* of answers; not 0: nothing is done */
@@ -51,6 +57,7 @@ struct ddback {
 };
 
 static struct ddback db;
+static struct vm_ram db_ram;		/* its holes */
 
 /* --- XenStore ------------------------------------------------------------------- */
 
@@ -138,9 +145,16 @@ static inline void db_describe(void)
 	memset(&db, 0, sizeof(db));
 	db.order = 1;
 	db.sectors = DB_SECTORS;
-	if (vm_add(&config, &vm) != 0) {
+	if (vm_add(&config, &vm) != 0 || vm_ram_reserve(&db_ram, DB_RAM) != 0) {
 		host_fatal("no driver domain");
 	}
+}
+
+/* The test's end. */
+static inline void db_forget(void)
+{
+	vm_remove(vm_find_name(DB_NAME));
+	vm_ram_release(&db_ram);
 }
 
 /* Its domain has the VM's number, which no other took. */
@@ -153,9 +167,10 @@ static inline void db_boot(void)
 	db.v = db.d->vcpus[0];
 	db.state = XENBUS_UNKNOWN;
 	db.held_count = 0;
+	memset(db.kept, 0, sizeof(db.kept));
 	xg_start(db.d);
-	if (grant_maps_enable(db.d) != 0 ||
-	    xg_reserve(db.v, XENMEM_DECREASE_RESERVATION, DB_RING_GFN, DB_HOLES, 0) != DB_HOLES) {
+	db.d->ram = &db_ram;
+	if (grant_maps_enable(db.d) != 0) {
 		host_fatal("no driver domain");
 	}
 }
@@ -199,26 +214,79 @@ static inline void db_tell(void)
 	host_run();
 }
 
+/*
+ * The frame where a reference stays mapped: side by side in threes, from the last to the
+ * first.
+ */
+static inline uint64_t db_keep_gfn(uint32_t ref)
+{
+	ref %= HV_GRANTS_MAX;
+	return DB_KEEP_GFN + (DD_REFS / 3 - ref / 3) * 3 + ref % 3;
+}
+
+static inline void db_unkeep(uint32_t ref)
+{
+	db.kept[ref % HV_GRANTS_MAX] = false;
+	if (db_unmap(db_keep_gfn(ref), db.kept_handle[ref % HV_GRANTS_MAX]) != GNTST_OKAY) {
+		host_fatal("what was kept can't be unmapped");
+	}
+}
+
+/* Let go of all that stayed mapped. */
+static inline void db_purge(void)
+{
+	for (uint32_t i = 0; i < HV_GRANTS_MAX; i++) {
+		if (db.kept[i]) {
+			db_unkeep(i);
+		}
+	}
+}
+
+/* Map data, at `gfn` if it isn't to be kept; its frame. */
+static inline uint64_t db_data_map(uint64_t gfn, uint32_t ref, bool write, uint32_t *handle)
+{
+	uint32_t i = ref % HV_GRANTS_MAX;
+
+	gfn = db.keep ? db_keep_gfn(ref) : gfn;
+	if (db.keep && db.kept[i]) {
+		return gfn;
+	}
+	if (db_map(gfn, ref, write || db.keep, handle) != GNTST_OKAY) {
+		host_fatal("data can't be mapped");
+	}
+	if (db.keep) {
+		db.kept[i] = true;
+		db.kept_handle[i] = *handle;
+	}
+	return gfn;
+}
+
+static inline void db_data_unmap(uint64_t gfn, uint32_t handle)
+{
+	if (!db.keep && db_unmap(gfn, handle) != GNTST_OKAY) {
+		host_fatal("data can't be unmapped");
+	}
+}
+
 static inline void db_segment(uint64_t seg, uint64_t *sector, bool write)
 {
 	unsigned int first = blkif_seg_first(seg), last = blkif_seg_last(seg);
 	size_t len = (last - first + 1) * BLK_SECTOR;
-	uint64_t gpa = (DB_DATA_GFN << PAGE_SHIFT) + first * BLK_SECTOR;
 	uint32_t handle;
+	uint64_t gpa;
 
-	if (first > last || last > 7 || *sector + len / BLK_SECTOR > DB_SECTORS ||
-	    db_map(DB_DATA_GFN, blkif_seg_ref(seg), !write, &handle) != GNTST_OKAY) {
+	if (first > last || last > 7 || *sector + len / BLK_SECTOR > DB_SECTORS) {
 		host_fatal("a segment can't be used");
 	}
+	gpa = (db_data_map(DB_DATA_GFN, blkif_seg_ref(seg), !write, &handle) << PAGE_SHIFT) +
+	      first * BLK_SECTOR;
 	if (write) {
 		host_read(db.d, gpa, db.disk + *sector * BLK_SECTOR, len);
 	} else {
 		host_write(db.d, gpa, db.disk + *sector * BLK_SECTOR, len);
 	}
 	*sector += len / BLK_SECTOR;
-	if (db_unmap(DB_DATA_GFN, handle) != GNTST_OKAY) {
-		host_fatal("a segment can't be unmapped");
-	}
+	db_data_unmap(DB_DATA_GFN, handle);
 }
 
 static inline void db_data(const uint64_t *w, unsigned int op)
@@ -236,20 +304,17 @@ static inline void db_indirect(const uint64_t *w)
 	unsigned int op = blkif_indirect_op(w[0]);
 	uint64_t sector = w[2];
 	uint32_t handle;
+	uint64_t gfn;
 
 	db.writes += op == BLKIF_OP_WRITE;
 	db.indirect++;
-	if (db_map(DB_INDIRECT_GFN, (uint32_t)(w[3] >> 32), false, &handle) != GNTST_OKAY) {
-		host_fatal("an indirect page can't be mapped");
-	}
+	gfn = db_data_map(DB_INDIRECT_GFN, (uint32_t)(w[3] >> 32), false, &handle);
 	for (unsigned int i = 0; i < blkif_indirect_segments(w[0]); i++) {
-		const uint64_t *list = host_page(db.d, DB_INDIRECT_GFN);
+		const uint64_t *list = host_page(db.d, gfn);
 
 		db_segment(list[i], &sector, op == BLKIF_OP_WRITE);
 	}
-	if (db_unmap(DB_INDIRECT_GFN, handle) != GNTST_OKAY) {
-		host_fatal("an indirect page can't be unmapped");
-	}
+	db_data_unmap(DB_INDIRECT_GFN, handle);
 }
 
 static inline unsigned int db_answer_op(const uint64_t *w)
@@ -379,6 +444,7 @@ static inline void db_connect(void)
 
 static inline void db_disconnect(void)
 {
+	db_purge();
 	for (unsigned int i = 0; i < db.pages; i++) {
 		(void)db_unmap(DB_RING_GFN + i, db.ring_handle[i]);
 	}

@@ -31,7 +31,7 @@ static int teardown(void **state)
 		db.hold = false;
 		db_die();
 	}
-	vm_remove(vm_find_name(DB_NAME));
+	db_forget();
 	host_finish();
 	(void)state;
 	return 0;
@@ -121,6 +121,60 @@ static void test_read_write(void **state)
 	}
 	assert_int_equal(db.indirect, 4);
 	assert_int_equal(counter(f, "indirect"), 4);
+	bf_free(f);
+	(void)state;
+}
+
+/*
+ * Data stays mapped, in pieces and in another order. The back end lets go of it at any
+ * time, also of what is to be written, and may map it anew before that.
+ */
+static void test_kept_maps(void **state)
+{
+	struct blkfront *f = start();
+	struct bf_segment seg[BLK_PIECES_MAX];
+
+	db.keep = true;
+	for (unsigned int round = 0; round < 4; round++) {
+		uint64_t at = round * 300;
+
+		assert_int_equal(io(f, BLKIF_OP_WRITE, at, text + round * 100, 256), BLKIF_OKAY);
+		assert_memory_equal(db.disk + at * 512, text + round * 100, 256 * 512);
+		assert_int_equal(io(f, BLKIF_OP_WRITE, at + 256, text + round, 8), BLKIF_OKAY);
+		assert_memory_equal(db.disk + (at + 256) * 512, text + round, 4096);
+		memset(back, 0, sizeof(back));
+		assert_int_equal(io(f, BLKIF_OP_READ, at, back, 256), BLKIF_OKAY);
+		assert_memory_equal(back, text + round * 100, 256 * 512);
+		if (round == 1) {
+			db_purge();
+		}
+	}
+	/* Sent with its data in frames that are unmapped before it is looked at. */
+	request(f, BLKIF_OP_WRITE, 2000, text + 7, 256, seg);
+	bf_kick(f, 0);
+	host_run();
+	db_purge();
+	db_run();
+	assert_int_equal(bf_collect(f, 0), 1);
+	assert_memory_equal(db.disk + 2000 * 512, text + 7, 256 * 512);
+	/* The same, but mapped elsewhere before that. */
+	request(f, BLKIF_OP_WRITE, 3000, text + 9, 8, seg);
+	bf_kick(f, 0);
+	host_run();
+	for (uint32_t i = 0; i < DD_SLOTS; i++) {
+		uint32_t ref = DD_SLOT_REF + i, handle;
+
+		if (db.kept[ref]) {
+			assert_int_equal(db_map(DB_DATA_GFN + 10 + i, ref, true, &handle), 0);
+			db_unkeep(ref);
+			assert_int_equal(db_unmap(DB_DATA_GFN + 10 + i, handle), 0);
+		}
+	}
+	db.keep = false;
+	db_run();
+	assert_int_equal(bf_collect(f, 0), 1);
+	assert_memory_equal(db.disk + 3000 * 512, text + 9, 4096);
+	db_purge();
 	bf_free(f);
 	(void)state;
 }
@@ -748,6 +802,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DD_TEST(test_read_write),
+	DD_TEST(test_kept_maps),
 		DD_TEST(test_flush_discard),
 		DD_TEST(test_errors),
 		DD_TEST(test_small_ring),

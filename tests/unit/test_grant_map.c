@@ -7,6 +7,7 @@
 
 #include "mem/frame.h"
 #include "unit/xen_guest.h"
+#include "vm/ram.h"
 #include "xen/evtchn.h"
 #include "xen/grant_map.h"
 #include "xen/pin.h"
@@ -221,6 +222,191 @@ static void test_mapped_page_stays(void **state)
 	(void)state;
 }
 
+/* --- data --------------------------------------------------------------------------- */
+
+/* Frames of a direct-mapped domain that it gave back; none was there before. */
+static struct vm_ram own;
+
+static uint64_t own_gfn(unsigned int i)
+{
+	return (own.bank[0].base.v >> PAGE_SHIFT) + i;
+}
+
+static uint8_t *own_page(unsigned int i)
+{
+	return (uint8_t *)hpa_to_va(own.bank[0].base) + i * PAGE_SIZE;
+}
+
+static struct domain *direct_make(struct hv_grants **g)
+{
+	struct domain *d;
+
+	assert_int_equal(vm_ram_reserve(&own, MIB(2)), 0);
+	d = driver_make(g);
+	d->ram = &own;
+	for (unsigned int i = 0; i < HOLES; i++) {
+		hv_grants_give_data(*g, i, page[i]);
+	}
+	return d;
+}
+
+static void direct_end(struct domain *d)
+{
+	host_domain_destroy(d);
+	pages_drop();
+	vm_ram_release(&own);
+}
+
+/* The first byte of the data of grant `i`. */
+static uint8_t data_get(struct hv_grants *g, unsigned int i)
+{
+	uint8_t byte = 0;
+	struct grant_piece piece = { .page = &byte, .len = 1 };
+
+	hv_grants_copy(g, i, &piece, 1, true);
+	return byte;
+}
+
+static void data_put(struct hv_grants *g, unsigned int i, uint8_t byte)
+{
+	struct grant_piece piece = { .page = &byte, .len = 1 };
+
+	hv_grants_copy(g, i, &piece, 1, false);
+}
+
+/* Data is in the frame where it is mapped, and survives that. */
+static void test_data(void **state)
+{
+	struct hv_grants *g;
+	struct domain *d = direct_make(&g);
+	struct gnttab_map_grant_ref op = map_op(own_gfn(3), hv_grants_ref(g, 7), 0);
+
+	own_page(3)[0] = 0xee;
+	assert_int_equal(map_one(d, &op), GNTST_OKAY);
+	assert_true(op.dev_bus_addr == own_gfn(3) << PAGE_SHIFT);
+	assert_ptr_equal(host_page(d, own_gfn(3)), own_page(3));
+	assert_int_equal(own_page(3)[0], 8);
+	assert_int_equal(own_page(3)[63], 8);
+	data_put(g, 7, 0x77);
+	assert_int_equal(own_page(3)[0], 0x77);
+	assert_int_equal(((uint8_t *)page[7])[0], 8);
+	own_page(3)[0] = 0x78;
+	assert_int_equal(data_get(g, 7), 0x78);
+	assert_int_equal(unmap(d, own_gfn(3), op.handle), GNTST_OKAY);
+	assert_true(is_hole(d, own_gfn(3)));
+	own_page(3)[0] = 0xee;
+	assert_int_equal(data_get(g, 7), 0x78);
+	assert_int_equal(map(d, own_gfn(9), hv_grants_ref(g, 7), 0, &op.handle), GNTST_OKAY);
+	assert_int_equal(own_page(9)[0], 0x78);
+	/* It ends with that map. */
+	direct_end(d);
+	assert_int_equal(gone_count, 1);
+	(void)state;
+}
+
+/* Mapped elsewhere while it is mapped still: the last place counts. */
+static void test_data_twice(void **state)
+{
+	struct hv_grants *g;
+	struct domain *d = direct_make(&g);
+	uint32_t first, second, third;
+
+	assert_int_equal(map(d, own_gfn(1), hv_grants_ref(g, 0), 0, &first), GNTST_OKAY);
+	data_put(g, 0, 0x11);
+	assert_int_equal(map(d, own_gfn(2), hv_grants_ref(g, 0), 0, &second), GNTST_OKAY);
+	assert_int_equal(own_page(2)[0], 0x11);
+	data_put(g, 0, 0x22);
+	assert_int_equal(own_page(1)[0], 0x11);
+	assert_int_equal(unmap(d, own_gfn(1), first), GNTST_OKAY);
+	assert_int_equal(data_get(g, 0), 0x22);
+	assert_int_equal(map(d, own_gfn(1), hv_grants_ref(g, 0), GNTMAP_READONLY, &third),
+			 GNTST_OKAY);
+	assert_int_equal(own_page(1)[0], 0x22);
+	assert_int_equal(unmap(d, own_gfn(1), third), GNTST_OKAY);
+	assert_int_equal(data_get(g, 0), 0x22);
+	own_page(2)[0] = 0x33;
+	assert_int_equal(unmap(d, own_gfn(2), second), GNTST_OKAY);
+	assert_int_equal(data_get(g, 0), 0x22);
+	assert_true(hv_grants_close(g));
+	direct_end(d);
+	assert_int_equal(gone_count, 0);
+	(void)state;
+}
+
+/* Frames that its devices can't know by that address, and frames in use. */
+static void test_data_refused(void **state)
+{
+	struct hv_grants *g;
+	struct domain *d = direct_make(&g);
+	uint32_t ref = hv_grants_ref(g, 0), handle, other;
+	void *found;
+
+	assert_int_equal(map(d, HOLE, ref, 0, &handle), GNTST_BAD_VIRT_ADDR);
+	assert_int_equal(map(d, own_gfn(512), ref, 0, &handle), GNTST_BAD_VIRT_ADDR);
+	assert_int_equal(map(d, own_gfn(0) - 1, ref, 0, &handle), GNTST_BAD_VIRT_ADDR);
+	assert_int_equal(map(d, 1ULL << 52, ref, 0, &handle), GNTST_BAD_VIRT_ADDR);
+	assert_int_equal(data_get(g, 0), 1);
+	assert_int_equal(map(d, own_gfn(0), ref, 0, &handle), GNTST_OKAY);
+	own_page(0)[0] = 0x44;
+	/* Another one at the same place changes nothing there. */
+	assert_int_equal(map(d, own_gfn(0), hv_grants_ref(g, 1), 0, &other),
+			 GNTST_BAD_VIRT_ADDR);
+	assert_int_equal(own_page(0)[0], 0x44);
+	assert_int_equal(data_get(g, 0), 0x44);
+	assert_int_equal(data_get(g, 1), 2);
+	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_POPULATE_PHYSMAP, own_gfn(0), 1, 0), 0);
+	assert_int_equal(xg_reserve(d->vcpus[0], XENMEM_DECREASE_RESERVATION, own_gfn(0), 1, 0),
+			 0);
+	assert_int_equal(page_pin_va(d->vcpus[0], own_gfn(0) << PAGE_SHIFT, &found), -EFAULT);
+	assert_int_equal(own_page(0)[0], 0x44);
+	/* A page that isn't data is shown as it is, wherever. */
+	hv_grants_give(g, 40, page[1], true);
+	assert_int_equal(map(d, own_gfn(5), hv_grants_ref(g, 40), 0, &other), GNTST_OKAY);
+	assert_ptr_equal(host_page(d, own_gfn(5)), page[1]);
+	direct_end(d);
+	(void)state;
+}
+
+/* Pieces of any size, to grants whose data follows each other in memory or doesn't. */
+static void test_data_copy(void **state)
+{
+	static const unsigned int places[] = { 4, 5, 6, 20, 19, 40, 41, 42 };
+	static uint8_t from[8 * PAGE_SIZE], to[8 * PAGE_SIZE];
+	struct grant_piece piece[2 * ARRAY_SIZE(places)];
+	struct hv_grants *g;
+	struct domain *d = direct_make(&g);
+	uint32_t handle;
+
+	for (unsigned int i = 0; i < sizeof(from); i++) {
+		from[i] = (uint8_t)(i * 7 + i / PAGE_SIZE);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
+		assert_int_equal(map(d, own_gfn(places[i]), hv_grants_ref(g, 1 + i), 0, &handle),
+				 GNTST_OKAY);
+		piece[2 * i] = (struct grant_piece){ .page = from + i * PAGE_SIZE, .len = 512 };
+		piece[2 * i + 1] = (struct grant_piece){
+			.page = from + i * PAGE_SIZE, .offset = 512, .len = PAGE_SIZE - 512,
+		};
+	}
+	hv_grants_copy(g, 1, piece, ARRAY_SIZE(piece), false);
+	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
+		assert_memory_equal(own_page(places[i]), from + i * PAGE_SIZE, PAGE_SIZE);
+	}
+	/* Back from the middle of the first, backwards. */
+	for (unsigned int i = 0; i < 7; i++) {
+		piece[i] = (struct grant_piece){
+			.page = to + (6 - i) * PAGE_SIZE, .len = PAGE_SIZE - 512,
+		};
+	}
+	hv_grants_copy(g, 1, piece, 7, true);
+	for (unsigned int i = 0; i < 7; i++) {
+		assert_memory_equal(to + (6 - i) * PAGE_SIZE, from + i * (PAGE_SIZE - 512),
+				    PAGE_SIZE - 512);
+	}
+	direct_end(d);
+	(void)state;
+}
+
 /* Many at once, some of them wrong; the batch's border in between. */
 static void test_batches(void **state)
 {
@@ -406,6 +592,10 @@ int main(void)
 		UNIT_TEST(test_refused_maps),
 		UNIT_TEST(test_refused_unmaps),
 		UNIT_TEST(test_mapped_page_stays),
+		UNIT_TEST(test_data),
+		UNIT_TEST(test_data_twice),
+		UNIT_TEST(test_data_refused),
+		UNIT_TEST(test_data_copy),
 		UNIT_TEST(test_batches),
 		UNIT_TEST(test_others),
 		UNIT_TEST(test_end_with_maps),
