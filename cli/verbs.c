@@ -189,8 +189,8 @@ const struct verb verbs[] = {
 		"block-attach", "add a disk to a VM",
 		"usage: mvctl block-attach VM DISK\n"
 		"\n"
-		"DISK is as in the list `disk` of xl.cfg, as aoe:1.2,xvda,w or\n"
-		"dd:uplink/vda,xvda,w.\n",
+		"DISK is as in the list `disk` of xl.cfg, as aoe:1.2,raw,xvda,w or\n"
+		"vdev=xvda,target=dd:uplink/vda.\n",
 		verb_block_attach, true,
 	},
 	{

@@ -12,7 +12,11 @@ import pytest
 MIB = 1 << 20
 DISK = 48               # MiB, each
 PART = 16               # MiB: where the first partition ends, from MiB 1 on
+# Where each disk has a sector that can't be read or written.
+BAD = {"virtio": 14, "nvme": 44, "sata": 44}
 UPLINK = 1
+# Of the guest and of the driver domain, and where the guest's begins.
+DISKS = [("xvda", "nvme", 0), ("xvdb", "virtio", 1), ("xvdd", "sata", 0)]
 
 
 def disk_image(path, partitions=()):
@@ -41,7 +45,11 @@ class Scene:
     def qemu(self):
         words = []
         for name, path in self.files.items():
-            words += ["-drive", f"if=none,id={name},format=raw,file={path}"]
+            bad = "".join(f",file.inject-error.{n}.event={event}_aio,"
+                          f"file.inject-error.{n}.sector={BAD[name] * 2048}"
+                          for n, event in enumerate(("read", "write")))
+            words += ["-drive", f"if=none,id={name},format=raw,discard=unmap,"
+                      f"file.driver=blkdebug,file.image.filename={path}{bad}"]
         return words + [
             "-device", "virtio-blk-pci,drive=virtio",
             "-device", "nvme,drive=nvme,serial=1",
@@ -106,10 +114,10 @@ def test_disks(scene):
         assert output[2] == sha(scene.before[name][at * MIB:(at + 4) * MIB])
 
 
-@pytest.mark.parametrize("disk, name, start", [
-    ("xvda", "nvme", 0), ("xvdb", "virtio", MIB), ("xvdd", "sata", 0)])
-def test_data(scene, disk, name, start):
+@pytest.mark.parametrize("disk, name, first", DISKS)
+def test_data(scene, disk, name, first):
     """Written in pieces of all sizes; the file has it, and only there."""
+    start = first * MIB
     sums = scene.guest.run(
         f"dd if=/dev/urandom of=/tmp/x bs=1M count=4 2>/dev/null; "
         f"dd if=/tmp/x of=/dev/{disk} bs=1M seek=2 oflag=direct 2>/dev/null "
@@ -137,8 +145,38 @@ def test_read_only(scene):
         scene.before["virtio"][PART * MIB:(PART + 1) * MIB]
 
 
+@pytest.mark.parametrize("disk, name, first", DISKS)
+def test_discard(scene, disk, name, first):
+    """What is discarded is gone, on the disk, and nothing beside it."""
+    at = 12 - first
+    scene.guest.run(f"blkdiscard -o {at}M -l 1M /dev/{disk}")
+    assert scene.on_disk(name, 12 * MIB, MIB) == bytes(MIB)
+    for other in (11, 13):
+        assert scene.on_disk(name, other * MIB, MIB) == \
+            scene.before[name][other * MIB:(other + 1) * MIB]
+
+
+@pytest.mark.parametrize("disk, name, first", DISKS)
+def test_disk_error(scene, disk, name, first):
+    """A bad sector: requests for it fail, and no others."""
+    before = scene.counter(disk, "errors")
+    block = (BAD[name] - first) * 256
+    read = f"dd if=/dev/{disk} of=/dev/null bs=4k count=1 iflag=direct 2>&1 skip="
+    write = f"dd if=/dev/zero of=/dev/{disk} bs=4k count=1 oflag=direct 2>&1 seek="
+    for command in (read, write):
+        done = scene.guest.run(command + str(block), 60, check=False)
+        assert done.status != 0 and "Input/output error" in done.output
+        for other in (block - 1, block + 1):
+            scene.guest.run(command + str(other))
+    # Linux may ask again for itself.
+    assert scene.counter(disk, "errors") >= before + 2
+    assert scene.counter(disk, "target_errors") >= 2
+    assert scene.counter(disk, "outages") == 0
+
+
 def test_driver_domain_dies(scene):
     """Requests wait until it is back, and none is lost."""
+    before = {disk: scene.counter(disk, "errors") for disk in ("xvda", "xvdd")}
     job = scene.guest.start(
         "dd if=/dev/urandom of=/tmp/y bs=1M count=24 2>/dev/null; "
         "for i in 1 2; do for d in xvda xvdd; do "
@@ -154,7 +192,7 @@ def test_driver_domain_dies(scene):
     assert sha(scene.on_disk("nvme", 10 * MIB, 24 * MIB)) == sums[0]
     for disk in ("xvda", "xvdd"):
         assert scene.counter(disk, "outages") == 1
-        assert scene.counter(disk, "errors") == 0
+        assert scene.counter(disk, "errors") == before[disk]
 
 
 def test_unplug(scene):

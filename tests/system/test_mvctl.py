@@ -16,6 +16,8 @@ import harness
 GUESTS = os.path.join(harness.BUILD, "guests")
 UPLINK = os.path.join(harness.TOP, "guests", "driver-domain", "uplink.cfg")
 MAC = "02:00:00:00:be:ef"
+DISK = 16 << 20
+WITH_DISKS = {"ramdisk": "storage.cpio.gz", "memory": 176}
 
 
 class Segment:
@@ -29,14 +31,14 @@ class Segment:
         self.options = ["--timeout", "20"]
         self.env = {**os.environ, "MVCTL_TRANSPORT": f"unix:{self.folder}/seg"}
 
-    def start(self, nodes, ram=1024, **description):
+    def start(self, nodes, ram=1024, extra=(), **description):
         self.hub = subprocess.Popen(
             [harness.MVCTL, "hub", self.path("seg"), *map(self.path, nodes)],
             preexec_fn=harness.end_with_parent)
         for name in nodes:
-            self.boot(name, ram, {"name": f'"{name}"', **description})
+            self.boot(name, ram, extra, {"name": f'"{name}"', **description})
 
-    def boot(self, name, ram, description):
+    def boot(self, name, ram, extra, description):
         bundle = self.path(f"{name}.cpio")
         self.write(f"{name}.node", description)
         subprocess.run([harness.MVCTL, "bundle", "-o", bundle, "--node", self.path(f"{name}.node"),
@@ -45,7 +47,7 @@ class Segment:
                 f"remote.type=unix,remote.path={self.path('seg')}")
         machine = harness.Machine(
             bundle, log=f"{self.log}-{name}.log", ram=ram,
-            extra=["-netdev", wire, "-device", "virtio-net-pci,netdev=wire,romfile="])
+            extra=["-netdev", wire, "-device", "virtio-net-pci,netdev=wire,romfile=", *extra])
         self.machines.append(machine.boot())
 
     def path(self, name):
@@ -56,10 +58,10 @@ class Segment:
             out.writelines(f"{k} = {v}\n" for k, v in settings.items())
         return self.path(name)
 
-    def vm(self, name, number, **more):
+    def vm(self, name, number, ramdisk="demo.cpio.gz", **more):
         return self.write(f"{name}.cfg", {
             "name": f'"{name}"', "memory": 96, "kernel": f'"{GUESTS}/Image"',
-            "ramdisk": f'"{GUESTS}/demo.cpio.gz"',
+            "ramdisk": f'"{GUESTS}/{ramdisk}"',
             "extra": f'"console=hvc0 quiet mv.ip=10.0.0.{number}/24"',
             "vif": f"['mac=00:16:3e:00:00:{number:02x}']", **more})
 
@@ -129,14 +131,19 @@ class Console:
 
 @pytest.fixture(scope="module")
 def node(request):
-    """One node with a key that only one address may use."""
+    """One node with a key that only one address may use, and a disk."""
     s = Segment(os.path.join(harness.BUILD, "tests", "test_mvctl"))
     request.addfinalizer(s.stop)
     subprocess.run([harness.MVCTL, "keygen", s.path("key")], check=True, timeout=20)
     s.options += ["--mac", MAC]
-    s.start(["mv1"], key_file='"key"', allow=f'["{MAC}"]', image_quota=256)
+    with open(s.path("disk"), "wb") as disk:
+        disk.truncate(DISK)
+    s.start(["mv1"], key_file='"key"', allow=f'["{MAC}"]', image_quota=256,
+            extra=["-drive", f"if=none,id=disk,format=raw,file={s.path('disk')}",
+                   "-device", "virtio-blk-pci,drive=disk"])
     s.await_nodes(1)
     s.env.update(MVCTL_NODE="mv1", MVCTL_KEY=s.path("key"))
+    s.machines[0].guest("uplink", 1).wait_line(r"uplink: disk vda", 30)
     s.held = held(s)
     return s
 
@@ -147,6 +154,12 @@ def held(node):
     counters = node.machines[0].counters()
     return (info["memory_free_bytes"], info["image_used_bytes"], len(node.json("ports")["ports"]),
             counters["xenstore_nodes"], counters["xenstore_watches"])
+
+
+def same(held, before):
+    """All but a few pages for tables: where the driver domain maps a disk's pages is
+    its choice."""
+    return abs(held[0] - before[0]) <= 128 << 10 and held[1:] == before[1:]
 
 
 def test_who_may(node):
@@ -165,7 +178,7 @@ def test_a_day_of_an_operator(node):
     pushed = node.json("image", "push", f"{GUESTS}/Image")["pushed"][0]
     assert pushed["was_there"] is False
     for number, name, vcpus in ((3, "third", 2), (4, "fourth", 1)):
-        out = node.mvctl("create", node.vm(name, number, vcpus=vcpus))
+        out = node.mvctl("create", node.vm(name, number, vcpus=vcpus, **WITH_DISKS))
         assert re.fullmatch(rf"{name}: id \d+, running\n", out)
     images = {i["name"]: i for i in node.json("image", "list")["images"]}
     assert images["Image"]["users"] == 2
@@ -224,14 +237,18 @@ def test_changes_of_a_running_guest(node):
     console.number = 100                # what others ran is in the history
     total = "sed -n 's/MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo"
     before = int(console.run(total))
-    node.mvctl("mem-set", "third", "80")
+    node.mvctl("mem-set", "third", "160")
     until(console, total, lambda seen: int(seen) == before - 16 * 1024)
-    node.mvctl("mem-set", "third", "96")
+    node.mvctl("mem-set", "third", "176")
     until(console, total, lambda seen: int(seen) == before)
     online = "cat /sys/devices/system/cpu/online"
     assert console.run(online) == "0-1"
     node.mvctl("vcpu-set", "third", "1")
     until(console, online, lambda seen: seen == "0")
+    # Linux makes it present, and leaves it to udev's rules to have it online.
+    node.mvctl("vcpu-set", "third", "2")
+    until(console, "echo 1 >/sys/devices/system/cpu/cpu1/online; " + online,
+          lambda seen: seen == "0-1")
     node.mvctl("vcpu-pin", "third", "0", "0")
     node.mvctl("network-attach", "third", "mac=00:16:3e:00:01:03")
     until(console, "ls /sys/class/net", lambda seen: "eth1" in seen)
@@ -241,13 +258,73 @@ def test_changes_of_a_running_guest(node):
     console.leave()
 
 
+def disk_comes_and_goes(node, console):
+    """What the node has given away when it is gone."""
+    node.mvctl("block-attach", "third", "vdev=xvda,target=dd:uplink/vda")
+    until(console, "cat /sys/block/xvda/size 2>&1 || true",
+          lambda seen: seen == str(DISK // 512))
+    disk = node.json("block-list", "third")["disks"][0]
+    assert (disk["name"], disk["target"]) == ("xvda", "dd:uplink/vda")
+    console.run("dd if=/bin/busybox of=/dev/xvda bs=64k count=8 oflag=direct 2>/dev/null && "
+                "dd if=/dev/xvda bs=64k count=8 iflag=direct 2>/dev/null | "
+                "cmp -n 524288 - /bin/busybox")
+    assert "is also that of" in node.mvctl("block-attach", "fourth",
+                                           "vdev=xvda,target=dd:uplink/vda", status=1)
+    node.mvctl("block-detach", "third", "xvda")
+    until(console, "ls /sys/block", lambda seen: "xvda" not in seen)
+    assert node.json("block-list", "third")["disks"] == []
+    machine = node.machines[0]
+    machine.wait_for(lambda: not any("backend" in line for line in machine.prompt(
+        "xenstore-ls /local/domain/0/device/vbd")), 30, "the device to go")
+    return held(node)
+
+
+def test_disk_of_a_running_guest(node):
+    """A disk of the driver domain comes and goes, and leaves nothing, but the first one
+    folders above its place in XenStore."""
+    console = Console(node, "third")
+    console.number = 200
+    for verb, *what in (("block-attach", "third", "vdev=xvda,target=dd:nobody/vda"),
+                        ("create", node.vm("fifth", 5, disk="['vdev=xvda,target=dd:nobody/vda']",
+                                           **WITH_DISKS))):
+        assert "there is no driver domain" in node.mvctl(verb, *what, status=1)
+    first = disk_comes_and_goes(node, console)
+    with open(node.path("disk"), "rb") as file:
+        assert file.read(4) == b"\x7fELF"
+    assert same(disk_comes_and_goes(node, console), first)
+    folders = ("backend", "backend/vbd", "backend/vbd/0")
+    node.held = (*node.held[:3], node.held[3] + len(folders), node.held[4])
+    console.leave()
+
+
+def test_share_of_a_running_guest(node):
+    """What a busy guest gets is what it is told."""
+    shares = []
+    console = Console(node, "fourth")
+    console.number = 100
+    busy = console.run("(while :; do :; done) >/dev/null 2>&1 & echo $!")
+    for cap in ("20", "0"):
+        node.mvctl("sched", "fourth", "-w", "512", "-c", cap)
+        before = node.json("info", "fourth")["vm"]
+        time.sleep(1)
+        after = node.json("info", "fourth")["vm"]
+        used, passed = (float(after[key]) - float(before[key])
+                        for key in ("cpu_seconds", "up_seconds"))
+        shares.append(used / passed)
+    assert 0.1 < shares[0] < 0.3 and shares[1] > 0.6, shares
+    sched = node.json("sched", "fourth")
+    assert (sched["weight"], sched["cap"]) == (512, 0)
+    console.run(f"kill {busy}")
+    console.leave()
+
+
 def test_ends(node):
     node.mvctl("rename", "third", "other")
     node.mvctl("destroy", "--wait", "other")
     node.mvctl("destroy", "--wait", "fourth")
     assert [vm["name"] for vm in node.json("list")["vms"]] == ["uplink"]
-    node.mvctl("image", "remove", "Image", "demo.cpio.gz")
-    assert held(node) == node.held
+    node.mvctl("image", "remove", "Image", "storage.cpio.gz")
+    assert same(held(node), node.held)
 
 
 def test_three_nodes(request):
