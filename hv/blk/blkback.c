@@ -534,7 +534,8 @@ static bool vbds_destroy(struct domain *d)
 const char *vbd_counter_name(enum vbd_counter c)
 {
 	static const char *const names[VBD_COUNTERS] = {
-		[VBD_KICKS] = "kicks", [VBD_WALKS] = "walks", [VBD_REQUESTS] = "requests",
+		[VBD_KICKS] = "kicks", [VBD_WALKS] = "walks", [VBD_LOOKS] = "looks",
+		[VBD_REQUESTS] = "requests",
 		[VBD_SEGMENTS] = "segments", [VBD_INDIRECT] = "indirect", [VBD_BAD] = "bad",
 		[VBD_STARVED] = "starved", [VBD_EVENTS] = "events",
 		[VBD_EVENTS_SAVED] = "events_saved",

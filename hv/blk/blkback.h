@@ -20,6 +20,7 @@
 #include "blk/blkif.h"
 #include "blk/volume.h"
 #include "kern/quiesce.h"
+#include "kern/timer.h"
 #include "kern/work.h"
 #include "vm/domain.h"
 #include "xen/grant.h"
@@ -27,6 +28,14 @@
 #define BLKBACK_QUEUES		8U
 #define BLKBACK_BUDGET		256U	/* requests and their segments in one walk */
 #define BLKBACK_REQUESTS_MAX	128U	/* in flight of one queue */
+/*
+ * While so many requests of a queue are under way, its ring is looked at on exits,
+ * each BLKBACK_LOOK_NS at the latest, and its guest notifies of as many new ones as are
+ * under way only, of BLKBACK_AHEAD at most.
+ */
+#define BLKBACK_DEEP		4U
+#define BLKBACK_AHEAD		32U
+#define BLKBACK_LOOK_NS		50000ULL
 #define BLKBACK_REPLUG_NS	2000000000ULL
 
 struct vbd;
@@ -64,6 +73,9 @@ struct vbd_queue {
 	struct list free;
 	unsigned int inflight;
 	struct work work;		/* go on with the ring */
+	bool looking;			/* few notifications: it is looked at .. */
+	struct work look;		/* .. on the next exit */
+	struct timer look_timer;	/* .. which this causes */
 	struct quiesce quiesce;
 	bool idle_seen;
 };
@@ -72,6 +84,7 @@ struct vbd_queue {
 enum vbd_counter {
 	VBD_KICKS,			/* the guest's notifications */
 	VBD_WALKS,			/* that found requests */
+	VBD_LOOKS,			/* .. that the guest did not ask for */
 	VBD_REQUESTS,
 	VBD_SEGMENTS,
 	VBD_INDIRECT,
@@ -128,6 +141,8 @@ void vbd_queue_destroy(struct vbd_queue *q);
 /* blkback_ring.c */
 void vbd_kick(void *queue);
 void vbd_work(struct work *w);
+void vbd_look(struct work *w);
+void vbd_look_timer(struct timer *t);
 void vbd_done(struct blk_request *r, bool more);
 
 /* The last request of a dead queue is done; called by its done(). */

@@ -49,6 +49,8 @@ static void queue_init(struct vbd_queue *q, struct vbd *v, unsigned int index,
 	spin_init(&q->lock, LOCK_BLK_QUEUE);
 	list_init(&q->free);
 	work_init(&q->work, vbd_work);
+	work_init(&q->look, vbd_look);
+	timer_init(&q->look_timer, vbd_look_timer);
 	for (unsigned int i = 0; i < q->page_count; i++) {
 		q->page[i] = (struct grant_piece){ .ref = c->ref[i] };
 	}
@@ -112,7 +114,8 @@ void vbd_queue_start(struct vbd_queue *q)
 static void queue_quiesced(struct quiesce *x)
 {
 	struct vbd_queue *q = container_of(x, struct vbd_queue, quiesce);
-	bool busy = atomic_load_explicit(&q->work.queued, memory_order_acquire) != 0;
+	bool busy = atomic_load_explicit(&q->work.queued, memory_order_acquire) != 0 ||
+		    atomic_load_explicit(&q->look.queued, memory_order_acquire) != 0;
 
 	if (!busy && q->idle_seen) {
 		grant_pieces_release(q->domain, pieces_of(q));
@@ -139,6 +142,7 @@ void vbd_queue_destroy(struct vbd_queue *q)
 	spin_lock(&q->lock);
 	q->up = false;
 	spin_unlock(&q->lock);
+	timer_cancel(&q->look_timer);
 	/* No request is submitted any more; those that are done don't mind. */
 	for (unsigned int i = 0; i < q->request_count; i++) {
 		blk_cancel(&q->request[i].r);

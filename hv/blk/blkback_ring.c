@@ -93,7 +93,7 @@ void vbd_done(struct blk_request *r, bool more)
 	}
 	list_push_front(&q->free, &r->node);
 	q->inflight--;
-	if (q->starved && q->up) {
+	if (q->up && (q->starved || (q->looking && READ_ONCE(q->ring->req_prod) != q->cons))) {
 		q->starved = false;
 		work_queue(&q->work);
 	}
@@ -260,8 +260,21 @@ static bool prod_read(struct vbd_queue *q, uint32_t *prod)
 	return true;
 }
 
+/*
+ * Ask for a notification. A queue that has much under way loses nothing if a few
+ * requests wait for the next exit from a guest, and a notification of each costs more
+ * than they do (docs/block.md).
+ */
+static void event_ask(struct vbd_queue *q, bool may_look)
+{
+	q->looking = may_look && q->inflight >= BLKBACK_DEEP;
+	atomic_store_explicit(&q->ring->req_event,
+			      q->cons + (q->looking ? MIN(q->inflight, BLKBACK_AHEAD) : 1),
+			      memory_order_relaxed);
+}
+
 /* Walk until the ring is empty; true if it stopped for its budget. */
-static bool walk(struct vbd_queue *q)
+static bool walk(struct vbd_queue *q, bool may_look)
 {
 	unsigned int cost = 0;
 	uint32_t prod;
@@ -282,7 +295,7 @@ static bool walk(struct vbd_queue *q)
 			cost += 1 + walk_one(q);
 		}
 		/* Before it stops: ask for a notification, look once more. */
-		atomic_store_explicit(&q->ring->req_event, q->cons + 1, memory_order_relaxed);
+		event_ask(q, may_look);
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!prod_read(q, &prod) || prod == q->cons) {
 			return false;
@@ -290,15 +303,27 @@ static bool walk(struct vbd_queue *q)
 	}
 }
 
-static void walk_locked(struct vbd_queue *q)
+static void look_later(struct vbd_queue *q)
+{
+	work_queue_late(&q->look);
+	if (!timer_is_set(&q->look_timer)) {
+		timer_set(&q->look_timer, arch_now() + BLKBACK_LOOK_NS);
+	}
+}
+
+static void walk_locked(struct vbd_queue *q, bool may_look)
 {
 	uint32_t cons = q->cons;
 
 	if (!q->up || vbd_is_broken(q->vbd)) {
 		return;
 	}
-	if (walk(q)) {
+	q->looking = false;
+	if (walk(q, may_look)) {
 		work_queue(&q->work);
+	}
+	if (q->looking) {
+		look_later(q);
 	}
 	vbd_counts(q)[VBD_WALKS] += q->cons != cons;
 	publish(q);
@@ -310,7 +335,7 @@ void vbd_kick(void *queue)
 
 	spin_lock(&q->lock);
 	vbd_counts(q)[VBD_KICKS]++;
-	walk_locked(q);
+	walk_locked(q, true);
 	spin_unlock(&q->lock);
 }
 
@@ -319,6 +344,30 @@ void vbd_work(struct work *w)
 	struct vbd_queue *q = container_of(w, struct vbd_queue, work);
 
 	spin_lock(&q->lock);
-	walk_locked(q);
+	walk_locked(q, true);
 	spin_unlock(&q->lock);
+}
+
+void vbd_look(struct work *w)
+{
+	struct vbd_queue *q = container_of(w, struct vbd_queue, look);
+
+	spin_lock(&q->lock);
+	if (q->up && q->looking) {
+		bool found = READ_ONCE(q->ring->req_prod) != q->cons;
+
+		vbd_counts(q)[VBD_LOOKS] += found;
+		/* One in vain ends it: the walk asks for notifications, and looks once more. */
+		walk_locked(q, found);
+		if (!q->looking) {
+			timer_cancel(&q->look_timer);
+		}
+	}
+	spin_unlock(&q->lock);
+}
+
+void vbd_look_timer(struct timer *t)
+{
+	/* The exit from a guest that it causes is what is wanted. */
+	(void)t;
 }

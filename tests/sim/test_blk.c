@@ -181,6 +181,91 @@ static void test_one_event_for_many(void **state)
 	(void)state;
 }
 
+static unsigned int read_one(struct blkfront *f)
+{
+	struct bf_segment seg = { .page = bf_alloc(f), .last = 7 };
+	unsigned int id = bf_request(f, 0, BLKIF_OP_READ, 0, &seg, 1);
+
+	bf_kick(f, 0);
+	return id;
+}
+
+static bool asks_for_next(struct blkfront *f)
+{
+	return atomic_load(&bf_ring(f, 0)->req_event) == f->queue[0].prod + 1;
+}
+
+/*
+ * With much under way a guest need not notify of each request: the ring is looked at on
+ * exits, and soon if there are none.
+ */
+static void test_few_notifications(void **state)
+{
+	struct blkfront *f = bf_start("mem:0", &linux_defaults);
+	struct blk_volume *v = bf_volume(f);
+
+	md_disk[0].hold = true;
+	host_load(f->v);
+	for (unsigned int i = 1; i < BLKBACK_DEEP; i++) {
+		read_one(f);
+		assert_int_equal(f->kicks, i);
+		assert_true(asks_for_next(f));
+	}
+	/* The 4th; the 8th, which is notified before a look, so that one is in vain; the 9th. */
+	for (unsigned int i = BLKBACK_DEEP; i <= 17; i++) {
+		read_one(f);
+	}
+	assert_int_equal(f->kicks, BLKBACK_DEEP + 2);
+	assert_int_equal(v->inflight, 9);
+	host_exit();
+	host_exit();
+	assert_int_equal(v->inflight, 17);
+	/* Nothing new: the next one is asked for again. */
+	host_exit();
+	host_exit();
+	assert_true(asks_for_next(f));
+	read_one(f);
+	assert_int_equal(f->kicks, BLKBACK_DEEP + 3);
+	/* The guest never leaves by itself. */
+	read_one(f);
+	assert_int_equal(f->kicks, BLKBACK_DEEP + 3);
+	host_advance(BLKBACK_LOOK_NS + 1);
+	assert_int_equal(v->inflight, 19);
+	/* Few under way: each is asked for at once. */
+	md_go(&md_disk[0]);
+	assert_int_equal(bf_collect(f, 0), 19);
+	host_advance(1000000);
+	assert_true(asks_for_next(f));
+	bf_free(f);
+	(void)state;
+}
+
+/* An answer has the ring looked at; a device that goes while it is looked at is gone. */
+static void test_looks_and_answers(void **state)
+{
+	struct blkfront *f = bf_start("mem:0", &linux_defaults);
+	struct blk_volume *v = bf_volume(f);
+
+	md_disk[0].hold = true;
+	host_load(f->v);
+	for (unsigned int i = 0; i < BLKBACK_DEEP + 2; i++) {
+		read_one(f);
+	}
+	assert_int_equal(v->inflight, BLKBACK_DEEP);
+	/* On another CPU; the guest stays where it is. */
+	host_cpu((this_cpu()->id + 1) % 4);
+	blk_cancel(list_entry(md_disk[0].requests.next, struct blk_request, node));
+	host_exit();
+	host_exit();
+	assert_int_equal(v->inflight, BLKBACK_DEEP + 1);
+	read_one(f);
+	md_disk[0].hold = false;
+	bf_reload(f);
+	expect_works(f, &md_disk[0], 0);
+	bf_free(f);
+	(void)state;
+}
+
 static void test_flush_and_discard(void **state)
 {
 	struct blkfront *f = bf_start("mem:0", &linux_defaults);
@@ -716,7 +801,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BLK_TEST(test_read_write), BLK_TEST(test_segments), BLK_TEST(test_rings),
-		BLK_TEST(test_one_event_for_many), BLK_TEST(test_flush_and_discard),
+		BLK_TEST(test_one_event_for_many), BLK_TEST(test_few_notifications),
+		BLK_TEST(test_looks_and_answers), BLK_TEST(test_flush_and_discard),
 		BLK_TEST(test_read_only), BLK_TEST(test_errors_of_the_target),
 		BLK_TEST(test_bad_requests), BLK_TEST(test_large_sectors),
 		BLK_TEST(test_ring_index), BLK_TEST(test_bad_keys), BLK_TEST(test_pages_stay),
