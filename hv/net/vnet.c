@@ -35,18 +35,21 @@ static int command_read(struct vring *r, struct vring_chain *c, struct command *
 {
 	uint8_t *data;
 	uint32_t len;
+	int err;
 
 	out->len = 0;
 	do {
-		int err = vring_piece(r, c, false, COMMAND_MAX - out->len, &data, &len);
-
-		if (err != 0) {
-			return err;
+		err = vring_piece(r, c, false, COMMAND_MAX - out->len, &data, &len);
+		if (err == 0) {
+			memcpy(out->text + out->len, data, len);
+			out->len += len;
 		}
-		memcpy(out->text + out->len, data, len);
-		out->len += len;
-	} while (len != 0 && out->len < COMMAND_MAX);
-	return 0;
+	} while (err == 0 && len != 0 && out->len < COMMAND_MAX);
+	while (err == 0 && !c->writable && (c->len != 0 || c->more)) {
+		c->len = 0;
+		err = vring_piece(r, c, false, 0, &data, &len);
+	}
+	return err;
 }
 
 static bool offloads_set(struct vnet *n, const struct command *c)
