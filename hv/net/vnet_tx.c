@@ -199,18 +199,22 @@ static int walk(struct vnet *n, struct net_batch *b, unsigned int *frames)
 	uint16_t count;
 	int err = vring_avail(&n->tx, &count);
 
-	while (err == 0 && count != 0) {
-		for (; err == 0 && count != 0; count--) {
+	while (err == 0) {
+		for (; count != 0; count--) {
 			if (b->deliveries >= VNET_BUDGET || *frames >= VNET_BUDGET) {
 				return 1;
 			}
-			err = walk_one(n, b);
 			++*frames;
+			err = walk_one(n, b);
+			if (unlikely(err != 0)) {
+				return err;
+			}
 		}
-		if (err == 0) {
-			/* Before it stops: ask for a notification, look once more. */
-			vring_ask(&n->tx, n->tx_polling ? VNET_POLL_ENTRIES : 1);
-			err = vring_avail(&n->tx, &count);
+		/* Before it stops: ask for a notification, look once more. */
+		vring_ask(&n->tx, n->tx_polling ? VNET_POLL_ENTRIES : 1);
+		err = vring_avail(&n->tx, &count);
+		if (count == 0) {
+			break;
 		}
 	}
 	return err;

@@ -349,6 +349,30 @@ static void test_completions(void **state)
 	(void)state;
 }
 
+/* While all CPUs are busy the ring is looked at; then notifications are asked for again. */
+static void test_polling(void **state)
+{
+	unsigned int kicks;
+
+	host_reset_cpus(1);
+	made(1500, VD_ALL);
+	kicks = up->kicks;
+	for (unsigned int i = 0; i < 200; i++) {
+		up_send_udp(1, 18);
+	}
+	assert_true(up->kicks - kicks < 50);
+	host_advance(SECOND);
+	assert_int_equal(net_count(NET_TX_FRAMES), 201);
+	nf_poll(a);
+	nf_forget(a);
+	for (unsigned int i = 0; i < 50; i++) {
+		up_send_udp(1, 18);
+		host_advance(SECOND / 100);
+		expect_a();
+	}
+	(void)state;
+}
+
 /* Took nothing for five seconds while there was something. */
 static void test_hang(void **state)
 {
@@ -703,7 +727,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
 		T(test_offloads_from), T(test_odd_checksum), T(test_bad_headers),
-		T(test_interrupts), T(test_completions), T(test_hang), T(test_registers),
+		T(test_interrupts), T(test_completions), T(test_polling), T(test_hang), T(test_registers),
 		T(test_features), T(test_bad_queues), T(test_rings_are_pinned),
 		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
 		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),

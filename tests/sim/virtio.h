@@ -259,15 +259,14 @@ struct vd_send {
 	uint32_t first;			/* bytes in the first descriptor, 0: all up to 4000 */
 };
 
-/* A frame, as a chain of descriptors; collects what is done. */
-static inline void vd_send_frame(struct vdriver *f, const uint8_t *data, uint32_t len,
+/* A frame, as a chain of descriptors; tells the device if it wants to know. */
+static inline void vd_queue_frame(struct vdriver *f, const uint8_t *data, uint32_t len,
 				 const struct vd_send *s)
 {
 	struct vd_queue *q = &f->queue[VNET_TX];
 	uint16_t head = q->next_desc;
 	uint64_t gpa = VD_TX_GPA + head * VD_TX_PAGES * PAGE_SIZE;
 	uint32_t total = len + (uint32_t)sizeof(s->header);
-	uint32_t id;
 
 	host_write(f->d, gpa, &s->header, sizeof(s->header));
 	host_write(f->d, gpa + sizeof(s->header), data, len);
@@ -282,6 +281,15 @@ static inline void vd_send_frame(struct vdriver *f, const uint8_t *data, uint32_
 	}
 	vd_avail(f, VNET_TX, head);
 	vd_kick(f, VNET_TX, 1);
+}
+
+/* The same, and collect what is done. */
+static inline void vd_send_frame(struct vdriver *f, const uint8_t *data, uint32_t len,
+				 const struct vd_send *s)
+{
+	uint32_t id;
+
+	vd_queue_frame(f, data, len, s);
 	while (vd_used(f, VNET_TX, &id, &len)) {
 		assert_int_equal(len, 0);
 	}
