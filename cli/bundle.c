@@ -121,7 +121,8 @@ static void print_vif(const struct vm_vif_config *v, unsigned int index)
 	if (v->queues != 0) {
 		printf(", %u queues", v->queues);
 	}
-	printf("%s\n", v->uplink ? ", uplink" : v->spoof_check ? "" : ", no spoof check");
+	printf("%s%s\n", v->uplink ? ", uplink" : v->spoof_check ? "" : ", no spoof check",
+	       v->virtio ? ", virtio-net" : "");
 }
 
 static void print_vbd(const struct vm_vbd_config *v)

@@ -128,6 +128,9 @@ static void write_vif(struct tree *t, const struct vm_vif_config *v,
 	if (v->uplink) {
 		bytes(t, "uplink", NULL, 0);
 	}
+	if (v->virtio) {
+		str(t, "model", "virtio-net");
+	}
 	if (v->hang_s != VM_HANG_DEFAULT_S) {
 		u32(t, "uplink-timeout", v->hang_s);
 	}

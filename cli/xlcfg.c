@@ -458,10 +458,19 @@ static bool is_one_of(const char *s, const char *const *list)
 	return false;
 }
 
+/* Only uplinks have a choice, which the hypervisor's parser sees to. */
+static void vif_model(struct vif_ctx *x, const char *val)
+{
+	x->vif->virtio = strcmp(val, "virtio-net") == 0;
+	if (!x->vif->virtio && strcmp(val, "netfront") != 0) {
+		WARN(x->c, x->line, "vif: model=%s is ignored", val);
+	}
+}
+
 static void vif_setting(struct vif_ctx *x, const char *key, const char *val)
 {
 	static const char *const harmless[] = {
-		"bridge", "script", "type", "model", "ip", "gatewaydev",
+		"bridge", "script", "type", "ip", "gatewaydev",
 		"devid", "trusted", "netdev", NULL,
 	};
 	uint64_t v = 0;
@@ -485,6 +494,8 @@ static void vif_setting(struct vif_ctx *x, const char *key, const char *val)
 	} else if (strcmp(key, "uplink") == 0) {
 		vif_number(x, key, val, 0, 1, &v);
 		x->vif->uplink = v != 0;
+	} else if (strcmp(key, "model") == 0) {
+		vif_model(x, val);
 	} else if (strcmp(key, "uplink_timeout") == 0) {
 		vif_number(x, key, val, 0, VM_HANG_MAX_S, &v);
 		x->vif->hang_s = (uint32_t)v;

@@ -22,6 +22,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The text without the newline at its end; false if there is none. */
 bool file_text(const char *path, char *text, size_t size);
+/* Exactly so many bytes of a file, or more than it has: false. */
+bool file_bytes(const char *path, void *data, size_t size);
 /* The number in a file, or `otherwise`. */
 uint64_t file_number(const char *path, uint64_t otherwise);
 bool file_write(const char *path, const char *text);
@@ -48,16 +50,16 @@ struct nic {
 	char name[NAME_LEN];	/* of the interface */
 	char device[NAME_LEN];	/* "0000:00:01.0" */
 	char driver[NAME_LEN];
-	unsigned int vif;	/* of a netfront: its number */
+	unsigned int vif;	/* of a vif: its number */
 };
 
 #define NICS_MAX 8
 
 /* Network cards in the order of their addresses. How many. */
 unsigned int nics_find(struct nic *nics, unsigned int max);
-/* Whether the hypervisor gave the domain any netfront. */
+/* Whether the hypervisor gave the domain any vif, a netfront or a virtio device. */
 bool vifs_expected(void);
-/* netfronts in the order of their numbers. */
+/* Vifs in the order of their numbers. */
 unsigned int vifs_find(struct nic *vifs, unsigned int max);
 /* Set MTU and promiscuous mode, and bring it up. */
 bool link_up(const char *name, unsigned int mtu);

@@ -29,6 +29,19 @@ bool file_text(const char *path, char *text, size_t size)
 	return true;
 }
 
+bool file_bytes(const char *path, void *data, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool good;
+
+	if (fd < 0) {
+		return false;
+	}
+	good = read(fd, data, size) == (ssize_t)size;
+	close(fd);
+	return good;
+}
+
 uint64_t file_number(const char *path, uint64_t otherwise)
 {
 	char text[32];

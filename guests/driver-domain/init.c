@@ -102,7 +102,8 @@ static void load_drivers(void)
 		(void)module_load(needed[i]);
 	}
 	for (unsigned int round = 0; more && round < 4; round++) {
-		more = modules_for_bus("pci");
+		more = modules_for_bus("platform");
+		more |= modules_for_bus("pci");
 		more |= modules_for_bus("virtio");
 		more |= modules_for_bus("xen");
 	}
@@ -153,13 +154,14 @@ static unsigned int mtu_of(const struct nic *vif)
 {
 	char path[PATH_LEN];
 	char text[16];
-	unsigned int mtu = 0;
 
 	snprintf(path, sizeof(path), "device/vif/%u/mtu", vif->vif);
 	if (cmdline_word("mv.mtu", text, sizeof(text)) || store_read(path, text, sizeof(text))) {
-		mtu = (unsigned int)strtoul(text, NULL, 10);
+		return (unsigned int)strtoul(text, NULL, 10);
 	}
-	return mtu != 0 ? mtu : 1500;
+	/* A virtio device tells it itself. */
+	snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", vif->name);
+	return (unsigned int)file_number(path, 1500);
 }
 
 static bool connect_pair(struct pair *p)
@@ -170,6 +172,9 @@ static bool connect_pair(struct pair *p)
 	link_no_gro(p->vif.name);
 	if (strcmp(p->nic.driver, "virtio_net") == 0) {
 		link_no_sent_irqs(p->nic.name);
+	}
+	if (strcmp(p->vif.driver, "virtio_net") == 0) {
+		link_no_sent_irqs(p->vif.name);
 	}
 	if (!link_redirect(p->nic.name, p->vif.name) ||
 	    !link_redirect(p->vif.name, p->nic.name) ||
@@ -204,7 +209,7 @@ static void connect_all(void)
 		say("no network card");
 	}
 	if (vif_count == 0) {
-		say("no netfront");
+		say("no vif");
 	}
 	for (unsigned int i = 0; i < nic_count && i < vif_count; i++) {
 		struct pair *p = &pairs[pair_count];

@@ -75,14 +75,34 @@ static bool nic_read(const char *name, struct nic *nic)
 	       link_name(path, nic->driver, sizeof(nic->driver));
 }
 
+/* The number of a vif that is a virtio device, from the guest's device tree. */
+static bool virtio_vif(const char *name, unsigned int *vif)
+{
+	char path[PATH_LEN];
+	uint8_t cell[4];
+
+	snprintf(path, sizeof(path), CLASS "/%s/device/../of_node/mv,vif", name);
+	if (!file_bytes(path, cell, sizeof(cell))) {
+		return false;
+	}
+	*vif = cell[3];
+	return true;
+}
+
 static bool vif_read(const char *name, struct nic *nic)
 {
 	char path[PATH_LEN];
+	char device[NAME_LEN];
 
 	snprintf(nic->name, sizeof(nic->name), "%s", name);
 	snprintf(path, sizeof(path), CLASS "/%s/device", name);
-	return link_name(path, nic->device, sizeof(nic->device)) &&
-	       sscanf(nic->device, "vif-%u", &nic->vif) == 1;
+	if (!link_name(path, device, sizeof(device)) ||
+	    (sscanf(device, "vif-%u", &nic->vif) != 1 && !virtio_vif(name, &nic->vif))) {
+		return false;
+	}
+	snprintf(nic->device, sizeof(nic->device), "vif-%u", nic->vif);
+	snprintf(path, sizeof(path), CLASS "/%s/device/driver", name);
+	return link_name(path, nic->driver, sizeof(nic->driver));
 }
 
 static int by_device(const void *a, const void *b)
@@ -114,19 +134,25 @@ unsigned int nics_find(struct nic *nics, unsigned int max)
 	return find(nic_read, nics, max);
 }
 
-bool vifs_expected(void)
+static bool any_device(const char *folder, const char *part)
 {
-	DIR *dir = opendir("/sys/bus/xen/devices");
+	DIR *dir = opendir(folder);
 	struct dirent *entry;
 	bool any = false;
 
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		any |= strncmp(entry->d_name, "vif-", 4) == 0;
+		any |= strstr(entry->d_name, part) != NULL;
 	}
 	if (dir != NULL) {
 		closedir(dir);
 	}
 	return any;
+}
+
+bool vifs_expected(void)
+{
+	return any_device("/sys/bus/xen/devices", "vif-") ||
+	       any_device("/sys/bus/platform/devices", ".virtio_mmio");
 }
 
 unsigned int vifs_find(struct nic *vifs, unsigned int max)

@@ -22,6 +22,7 @@ enum lock_rank {
 	LOCK_XENBUS,		/* a PV device's state machine */
 	LOCK_XENSTORE,		/* the whole store */
 	LOCK_NET_CONFIG,	/* ports, VLANs */
+	LOCK_NET_DEVICE,	/* registers of a virtio device */
 	LOCK_NET_TX,		/* a vif queue, frames from the guest */
 	LOCK_BLK_CONFIG,	/* volumes and targets */
 	LOCK_BLK_QUEUE,		/* a vbd queue's ring */

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vifs: ports of the switch that are network devices of guests, and their
- * side in XenStore (Xen public header io/netif.h).
+ * vifs that guests drive by netfront: their side in XenStore (Xen public header
+ * io/netif.h).
  *
  * Locking: the device's callbacks run one at a time. See net/netback.h.
  */
 #include "net/netback.h"
 
-#include "kern/log.h"
 #include "lib/fmt.h"
-#include "lib/string.h"
-#include "mem/heap.h"
-#include "net/net.h"
 #include "xenstore/xenbus.h"
-#include "xenstore/xenstore.h"
 
-#define BACKENDS	"/local/domain/0/backend/vif"
-#define UNPLUG_POLL_NS	50000000ULL
-
-void (*net_uplink_hook)(const struct net_port *p, bool up);
-
-static const struct net_port_ops vif_ops = {
+const struct net_port_ops netback_ops = {
 	.deliver = netback_deliver,
 	.flush = netback_flush,
 };
@@ -118,13 +108,6 @@ static int read_queue(struct xenbus_device *dev, unsigned int count, unsigned in
 
 /* --- connection --------------------------------------------------------------- */
 
-static void tell_uplink(const struct vif *v, bool up)
-{
-	if (v->port.config.uplink && net_uplink_hook != NULL) {
-		net_uplink_hook(&v->port, up);
-	}
-}
-
 static void queues_destroy(struct vif *v)
 {
 	/* No new sender finds a queue; those who hold one find it not up. */
@@ -145,7 +128,7 @@ static void vif_disconnect(struct xenbus_device *dev)
 	struct vif *v = dev->priv;
 
 	queues_destroy(v);
-	tell_uplink(v, false);
+	vif_tell_uplink(v, false);
 }
 
 static int vif_connect(struct xenbus_device *dev)
@@ -183,7 +166,7 @@ static int vif_connect(struct xenbus_device *dev)
 	for (unsigned int i = 0; i < count; i++) {
 		netback_queue_start(atomic_load_explicit(&v->queue[i], memory_order_relaxed));
 	}
-	tell_uplink(v, true);
+	vif_tell_uplink(v, true);
 	return 0;
 }
 
@@ -196,61 +179,7 @@ static const struct xenbus_driver vif_driver = {
 	.disconnect = vif_disconnect,
 };
 
-/* --- creation and removal -------------------------------------------------------- */
-
-static void vif_free(struct quiesce *x)
-{
-	heap_free(container_of(x, struct vif, quiesce));
-}
-
-/* Whether the caller is the one who removes it. */
-static bool vif_claim(struct vif *v)
-{
-	return !atomic_exchange_explicit(&v->claimed, true, memory_order_acq_rel);
-}
-
-static void vif_remove(struct vif *v)
-{
-	timer_cancel(&v->unplug_timer);
-	xenbus_device_destroy(v->dev);
-	/* Last: whoever waits for it to go looks for the port. */
-	switch_detach(&v->port);
-	quiesce_call(&v->quiesce, vif_free);
-}
-
-static void unplug_fn(struct timer *t)
-{
-	struct vif *v = container_of(t, struct vif, unplug_timer);
-
-	if (v->dev->state != XENBUS_CLOSED && arch_now() < v->unplug_until) {
-		timer_set(t, arch_now() + UNPLUG_POLL_NS);
-	} else if (vif_claim(v)) {
-		vif_remove(v);
-	}
-}
-
-static int vif_port_init(struct vif *v, const struct vm_vif_config *config)
-{
-	struct net_port_config pc = {
-		.vlan = config->vlan,
-		.trunk_count = config->trunk_count,
-		.spoof_check = config->spoof_check,
-		.uplink = config->uplink,
-	};
-	char name[24];
-
-	if (config->trunk_count > NET_TRUNK_MAX) {
-		return -EINVAL;
-	}
-	memcpy(pc.mac, config->mac, sizeof(pc.mac));
-	for (unsigned int i = 0; i < config->trunk_count; i++) {
-		pc.trunk[i] = config->trunk[i];
-	}
-	fmt_buf(name, sizeof(name), "vif%u.%u", v->domain->id, v->index);
-	return port_init(&v->port, name, &pc, &vif_ops);
-}
-
-static int vif_device_create(struct vif *v, const struct vm_vif_config *config)
+int netback_create(struct vif *v, const struct vm_vif_config *config)
 {
 	const uint8_t *m = config->mac;
 	struct xenbus_device *dev;
@@ -264,139 +193,13 @@ static int vif_device_create(struct vif *v, const struct vm_vif_config *config)
 		{ "handle", handle }, { "mac", mac }, { NULL, NULL },
 	};
 
+	v->max_queues = MIN(v->domain->vcpu_count, NET_QUEUE_MAX);
+	if (config->queues != 0) {
+		v->max_queues = MIN(v->max_queues, config->queues);
+	}
 	fmt_buf(handle, sizeof(handle), "%u", v->index);
 	fmt_buf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
 		m[4], m[5]);
 	fmt_buf(mtu, sizeof(mtu), "%u", config->mtu);
 	return xenbus_device_create(&vif_driver, v->domain->id, v->index, front, back, v, &dev);
-}
-
-int net_vif_create(struct domain *d, unsigned int index, const struct vm_vif_config *config)
-{
-	struct vif *v = heap_alloc(sizeof(*v));
-	int err;
-
-	if (v == NULL) {
-		return -ENOMEM;
-	}
-	v->domain = d;
-	v->index = index;
-	v->mtu = config->mtu;
-	v->hang_s = config->hang_s;
-	timer_init(&v->unplug_timer, unplug_fn);
-	v->max_queues = MIN(d->vcpu_count, NET_QUEUE_MAX);
-	if (config->queues != 0) {
-		v->max_queues = MIN(v->max_queues, config->queues);
-	}
-	err = vif_port_init(v, config);
-	if (err != 0) {
-		heap_free(v);
-		return err;
-	}
-	err = switch_attach(&v->port);
-	if (err == 0) {
-		err = vif_device_create(v, config);
-		if (err == 0) {
-			return 0;
-		}
-		switch_detach(&v->port);
-	}
-	/* Not connected, but senders may have found the port, attached or not. */
-	quiesce_call(&v->quiesce, vif_free);
-	return err;
-}
-
-static struct vif *vif_find(const struct domain *d, unsigned int index)
-{
-	for (unsigned int i = 0; i < port_limit(); i++) {
-		struct net_port *p = port_get(i);
-
-		if (p != NULL && p->ops == &vif_ops && port_vif(p)->domain == d &&
-		    port_vif(p)->index == index) {
-			return port_vif(p);
-		}
-	}
-	return NULL;
-}
-
-int net_vif_unplug(struct domain *d, unsigned int index)
-{
-	struct vif *v = vif_find(d, index);
-
-	if (v == NULL) {
-		return -ENOENT;
-	}
-	if (v->unplug_until != 0) {
-		return -EBUSY;
-	}
-	v->unplug_until = arch_now() + NET_UNPLUG_NS;
-	xenbus_device_unplug(v->dev);
-	timer_set(&v->unplug_timer, arch_now() + UNPLUG_POLL_NS);
-	return 0;
-}
-
-bool net_vif_exists(const struct domain *d, unsigned int index)
-{
-	return vif_find(d, index) != NULL;
-}
-
-bool net_vif_is_connected(const struct domain *d, unsigned int index)
-{
-	const struct vif *v = vif_find(d, index);
-
-	return v != NULL && atomic_load_explicit(&v->queue_count, memory_order_relaxed) != 0;
-}
-
-unsigned int net_port_domain(const struct net_port *p)
-{
-	return p->ops == &vif_ops ? container_of(p, const struct vif, port)->domain->id : 0;
-}
-
-void net_domain_bytes(const struct domain *d, uint64_t *to, uint64_t *from)
-{
-	*to = 0;
-	*from = 0;
-	for (unsigned int i = 0; i < port_limit(); i++) {
-		const struct net_port *p = port_get(i);
-
-		if (p != NULL && net_port_domain(p) == d->id) {
-			*to += port_count(p, NET_RX_BYTES);
-			*from += port_count(p, NET_TX_BYTES);
-		}
-	}
-}
-
-static bool vifs_destroy(struct domain *d)
-{
-	char path[48];
-
-	for (unsigned int i = 0; i < port_limit(); i++) {
-		struct net_port *p = port_get(i);
-
-		if (p != NULL && p->ops == &vif_ops && port_vif(p)->domain == d) {
-			if (!vif_claim(port_vif(p))) {
-				return true;	/* being unplugged, on another CPU */
-			}
-			vif_remove(port_vif(p));
-		}
-	}
-	fmt_buf(path, sizeof(path), BACKENDS "/%u", d->id);
-	return xs_rm(NULL, path) == -ENOMEM;
-}
-
-int net_init(void)
-{
-	static const struct domain_ops ops = {
-		.name = "net",
-		.destroy = vifs_destroy,
-	};
-	int err = switch_init();
-
-	if (err == 0) {
-		err = xs_mkdir(NULL, BACKENDS);
-	}
-	if (err == 0) {
-		domain_register_ops(&ops);
-	}
-	return err;
 }

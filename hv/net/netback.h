@@ -31,7 +31,7 @@
 #include "net/netif.h"
 #include "net/port.h"
 #include "net/switch.h"
-#include "vm/domain.h"
+#include "net/vif.h"
 
 #define NETBACK_BUDGET		64U	/* deliveries in one walk */
 #define NETBACK_DATA_MAX	20U	/* data slots of a frame */
@@ -55,7 +55,6 @@
  * slots still to look at, until half of them are left.
  */
 #define NETBACK_BACKLOG		40U
-#define NETBACK_HANG_NS		1000000000ULL	/* one unit of vif->hang_s */
 
 /* What a receiver takes (guest-visible names: docs/switch.md). */
 #define NETBACK_SG		0x01U
@@ -64,9 +63,6 @@
 #define NETBACK_CSUM4		0x08U
 #define NETBACK_CSUM6		0x10U
 #define NETBACK_CSUM		(NETBACK_CSUM4 | NETBACK_CSUM6)
-
-struct vif;
-struct xenbus_device;
 
 /* A frame as it is described in the TX ring. */
 struct netback_chain {
@@ -141,28 +137,6 @@ struct netback_queue {
 	bool idle_seen;			/* all CPUs passed, then no work was left */
 };
 
-struct vif {
-	struct net_port port;		/* first */
-	struct domain *domain;
-	unsigned int index;
-	unsigned int max_queues;
-	uint32_t mtu;			/* of the wire, if it is an uplink */
-	uint32_t hang_s;		/* an uplink that takes nothing for this is hung */
-	struct xenbus_device *dev;
-	_Atomic(struct netback_queue *) queue[NET_QUEUE_MAX];
-	_Atomic unsigned int queue_count;	/* 0: not connected */
-	_Atomic bool broken;		/* the guest misused a ring */
-	_Atomic bool claimed;		/* somebody removes it */
-	struct timer unplug_timer;	/* has the guest let go of it? */
-	uint64_t unplug_until;
-	struct quiesce quiesce;
-};
-
-static inline struct vif *port_vif(struct net_port *p)
-{
-	return container_of(p, struct vif, port);
-}
-
 /* What a frontend asks for, for one queue. */
 struct netback_queue_config {
 	uint32_t tx_ref;
@@ -172,6 +146,11 @@ struct netback_queue_config {
 	unsigned int rx_features;
 	bool rx_notify;
 };
+
+extern const struct net_port_ops netback_ops;
+
+/* Make the device in XenStore for a vif that is a port. Errors of xenbus_device_create(). */
+MUST_CHECK int netback_create(struct vif *v, const struct vm_vif_config *config);
 
 /*
  * Make queue `index` of a vif and bind it to the guest's rings and ports. It

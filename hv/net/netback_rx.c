@@ -10,11 +10,11 @@
 
 #include <arch/cpu.h>
 
-#include "kern/log.h"
 #include "kern/sched.h"
 #include "lib/bytes.h"
 #include "lib/string.h"
 #include "net/eth.h"
+#include "net/frame_copy.h"
 #include "net/offload.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
@@ -185,7 +185,7 @@ static void hang_watch(struct netback_queue *q)
 {
 	if (q->vif->hang_s != 0 && !timer_is_set(&q->hang_timer)) {
 		q->hang_prod = q->rx_prod;
-		timer_set(&q->hang_timer, arch_now() + q->vif->hang_s * NETBACK_HANG_NS);
+		timer_set(&q->hang_timer, arch_now() + q->vif->hang_s * VIF_HANG_NS);
 	}
 }
 
@@ -198,8 +198,7 @@ void netback_hang_timer(struct timer *t)
 	hung = q->rx_up && READ_ONCE(q->rx_ring->i.req_prod) == q->hang_prod;
 	spin_unlock(&q->rx_lock);
 	if (hung) {
-		log_warn("net", "%s: took no frames for %u s", q->vif->port.name, q->vif->hang_s);
-		domain_shutdown(q->domain, SHUTDOWN_WATCHDOG);
+		vif_hung(q->vif);
 	}
 }
 
@@ -252,31 +251,6 @@ static inline uint32_t pages_of(uint32_t len)
 
 /* --- copying ----------------------------------------------------------------- */
 
-/* Where the next byte of a frame is. */
-struct cursor {
-	const uint8_t *data;
-	uint32_t left;		/* of this piece */
-	const struct net_frag *next;
-};
-
-static void copy_out(struct cursor *c, uint8_t *dst, uint32_t n)
-{
-	while (n > 0) {
-		uint32_t part = MIN(n, c->left);
-
-		memcpy(dst, c->data, part);
-		dst += part;
-		n -= part;
-		c->data += part;
-		c->left -= part;
-		if (c->left == 0 && n > 0) {
-			c->data = c->next->data;
-			c->left = c->next->len;
-			c->next++;
-		}
-	}
-}
-
 static inline void put_response(struct netback_queue *q, uint32_t at, uint16_t id,
 				unsigned int flags, int status)
 {
@@ -326,7 +300,7 @@ static void count_frame(struct netback_queue *q, const struct net_frame *f, uint
  */
 static enum net_verdict put_frame(struct netback_queue *q, const struct net_frame *f)
 {
-	struct cursor c = { .data = f->head, .left = f->head_len, .next = f->frag };
+	struct frame_cursor c = { .data = f->head, .left = f->head_len, .next = f->frag };
 	unsigned int flags = response_flags(f) | (f->gso != NET_GSO_NONE ? NETIF_RXF_EXTRA : 0);
 	uint32_t left = f->len;
 	uint32_t at = q->rx_cons;
@@ -339,7 +313,7 @@ static enum net_verdict put_frame(struct netback_queue *q, const struct net_fram
 		if (grant_frame(q->domain, netif_rx_gref(request), true, &page) != 0) {
 			return copy_failed(q, at + 1);
 		}
-		copy_out(&c, page, n);
+		frame_copy(&c, page, n);
 		left -= n;
 		put_response(q, at++, netif_rx_id(request),
 			     flags | (left > 0 ? NETIF_RXF_MORE : 0), (int)n);
@@ -436,7 +410,7 @@ static enum net_verdict merge_append(struct netback_queue *q, const struct net_f
 				     const struct merge_key *key)
 {
 	struct net_merge *m = &q->merge;
-	struct cursor c = { .data = f->head + key->header_len,
+	struct frame_cursor c = { .data = f->head + key->header_len,
 			    .left = f->head_len - key->header_len, .next = f->frag };
 	uint32_t left = key->payload;
 	uint32_t slots = q->rx_cons;
@@ -464,7 +438,7 @@ static enum net_verdict merge_append(struct netback_queue *q, const struct net_f
 			}
 			continue;
 		}
-		copy_out(&c, m->page + m->page_used, n);
+		frame_copy(&c, m->page + m->page_used, n);
 		m->page_used += n;
 		m->len += n;
 		left -= n;
@@ -608,19 +582,6 @@ static struct netback_queue *open_queue(struct vif *v, struct net_batch *b)
 	return q;
 }
 
-/* What the wire can carry, each segment of a large frame too. */
-static NOINLINE bool fits_wire(const struct vif *v, const struct net_frame *f)
-{
-	uint32_t most = v->mtu + ETH_HLEN + (f->tagged ? VLAN_TAG_LEN : 0);
-	struct offload_headers h;
-
-	if (f->len <= most) {
-		return true;
-	}
-	return f->gso != NET_GSO_NONE && offload_parse(f, &h) == 0 && h.protocol == IP_TCP &&
-	       h.l4 + (f->head[h.l4 + 12] >> 4) * 4U + f->mss <= most;
-}
-
 enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,
 				 bool may_wait)
 {
@@ -633,7 +594,7 @@ enum net_verdict netback_deliver(struct net_port *p, struct net_batch *b, struct
 		b->counts[NET_DROP_DOWN]++;
 		return NET_DROPPED;
 	}
-	if (unlikely(p->config.uplink) && !fits_wire(port_vif(p), f)) {
+	if (unlikely(p->config.uplink) && !offload_fits(f, port_vif(p)->mtu)) {
 		return count_drop(q, NET_DROP_RX_SIZE);
 	}
 	slots = pages_of(f->len);

@@ -148,6 +148,35 @@ int offload_checksum(struct net_frame *f)
 	return err;
 }
 
+int offload_checksum_at(struct net_frame *f, uint32_t from, uint32_t at)
+{
+	uint16_t sum;
+
+	if (from > f->head_len || at < from || at + 2 > f->head_len) {
+		return -EINVAL;
+	}
+	sum = (uint16_t)~sum_frame(f, from, f->len - from);
+	/* For UDP zero means that there is none; for others it is the same. */
+	put_be16(f->head + at, sum == 0 ? 0xffff : sum);
+	f->csum = NET_CSUM_VALID;
+	return 0;
+}
+
+static NOINLINE bool segments_fit(const struct net_frame *f, uint32_t most)
+{
+	struct offload_headers h;
+
+	return f->gso != NET_GSO_NONE && offload_parse(f, &h) == 0 && h.protocol == IP_TCP &&
+	       h.l4 + (f->head[h.l4 + 12] >> 4) * 4U + f->mss <= most;
+}
+
+bool offload_fits(const struct net_frame *f, uint32_t mtu)
+{
+	uint32_t most = mtu + ETH_HLEN + (f->tagged ? VLAN_TAG_LEN : 0);
+
+	return f->len <= most || segments_fit(f, most);
+}
+
 int offload_segments_init(struct offload_segments *s, const struct net_frame *f)
 {
 	int err = offload_parse(f, &s->h);

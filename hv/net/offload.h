@@ -34,6 +34,12 @@ MUST_CHECK int offload_parse(const struct net_frame *f, struct offload_headers *
  */
 MUST_CHECK int offload_checksum(struct net_frame *f);
 
+/* The same where `at` says, for bytes from `from` on: the sender's words. */
+MUST_CHECK int offload_checksum_at(struct net_frame *f, uint32_t from, uint32_t at);
+
+/* What a wire can carry, each segment of a large frame too. */
+bool offload_fits(const struct net_frame *f, uint32_t mtu);
+
 struct offload_segments {
 	const struct net_frame *frame;
 	struct offload_headers h;

@@ -110,6 +110,20 @@ static int set_up(struct vm *vm, struct domain *d)
 	return 0;
 }
 
+/* Of devices that the guest finds in its device tree. */
+static int registers_place(struct vm *vm, struct domain *d)
+{
+	const struct vm_config *c = &vm->config;
+	int err = 0;
+
+	for (unsigned int i = 0; i < c->vif_count && err == 0; i++) {
+		if (c->vif[i].virtio && !c->vif[i].absent) {
+			err = mmio_place(d, i);
+		}
+	}
+	return err == 0 ? 0 : refuse(vm, err, "no interrupt is left for its virtio devices");
+}
+
 int vm_build_begin(struct vm *vm)
 {
 	const struct vm_config *c = &vm->config;
@@ -142,6 +156,9 @@ int vm_build_begin(struct vm *vm)
 	vm->domain->watchdog.must_s = c->watchdog_s;
 	vm->domain->vm = vm;
 	err = assign_begin(vm, vm->domain);
+	if (err == 0) {
+		err = registers_place(vm, vm->domain);
+	}
 	return err == 0 ? set_up(vm, vm->domain) : err;
 }
 
@@ -313,9 +330,24 @@ static int publish(struct domain *d, gpa_t at, uint64_t n)
 	return 0;
 }
 
+static unsigned int virtio_list(const struct domain *d, struct arch_guest_virtio *list)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < MMIO_SLOTS; i++) {
+		if (d->mmio.slot[i].irq != 0) {
+			list[count++] = (struct arch_guest_virtio){
+				.base = mmio_base(d, i), .irq = d->mmio.slot[i].irq, .vif = i,
+			};
+		}
+	}
+	return count;
+}
+
 static int step_tables(struct vm *vm)
 {
 	struct vm_build *b = &vm->build;
+	struct arch_guest_virtio virtio[MMIO_SLOTS];
 	struct arch_guest_boot boot = {
 		.vcpu_count = vm->config.vcpu_count,
 		.initrd_base = b->initrd,
@@ -325,6 +357,8 @@ static int step_tables(struct vm *vm)
 		.kaslr_seed = random_u64(),
 		.device = vm->assign != NULL ? vm->assign->device : NULL,
 		.device_count = vm->assign != NULL ? vm->assign->count : 0,
+		.virtio = virtio,
+		.virtio_count = virtio_list(vm->domain, virtio),
 	};
 	uint8_t rng_seed[RNG_SEED_SIZE];
 	void *buf = heap_alloc(ARCH_GUEST_TABLES_MAX);

@@ -21,6 +21,7 @@
 #include "kern/timer.h"
 #include "kern/work.h"
 #include "mem/p2m.h"
+#include "vm/mmio.h"
 #include "vm/vmdesc.h"
 #include "vm/watchdog.h"
 #include <arch/upcall.h>
@@ -119,6 +120,7 @@ struct domain {
 	uint64_t boot_wallclock_ns;	/* Unix time at the guest's time 0 */
 
 	/* hv/vm, hv/xenstore: owned by their modules */
+	struct domain_mmio mmio;
 	struct console *console;
 	struct xs_ring *xs;
 	struct vm *vm;			/* what it was made from */

@@ -456,6 +456,19 @@ static void read_uplink(struct parse *p, int node, const char *name)
 	p->vif->uplink = true;
 }
 
+static void read_model(struct parse *p, int node, const char *name)
+{
+	const char *s = read_str(p, node, name);
+
+	if (s == NULL) {
+		return;
+	}
+	p->vif->virtio = strcmp(s, "virtio-net") == 0;
+	if (!p->vif->virtio && strcmp(s, "netfront") != 0) {
+		vm_fail(p, "vif model '%s': it must be netfront or virtio-net", s);
+	}
+}
+
 static void read_hang(struct parse *p, int node, const char *name)
 {
 	read_u32(p, node, name, 0, VM_HANG_MAX_S, &p->vif->hang_s);
@@ -486,6 +499,7 @@ static void read_vif(struct parse *p, int node)
 		{ "queues", read_queues },
 		{ "no-spoof-check", read_no_spoof_check },
 		{ "uplink", read_uplink },
+		{ "model", read_model },
 		{ "uplink-timeout", read_hang },
 		{ "label", read_label },
 		{ "reg", read_nothing },
@@ -505,6 +519,8 @@ static void read_vif(struct parse *p, int node)
 	no_children(p, node, "vif");
 	if (p->vif->uplink) {
 		p->vif->spoof_check = false;
+	} else if (p->vif->virtio) {
+		vm_fail(p, "vif model 'virtio-net' is for uplinks only");
 	}
 	if (!p->vif->has_mac) {
 		vmdesc_make_mac(p->vm, index, 0, p->vif->mac);

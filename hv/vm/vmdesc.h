@@ -78,6 +78,7 @@ struct vm_vif_config {
 	bool spoof_check;	/* drop frames with another source MAC */
 	bool absent;		/* unplugged: only its number is kept */
 	bool uplink;		/* a wire is behind it; then no spoof_check */
+	bool virtio;		/* an uplink whose guest drives it as a virtio-net device */
 	uint32_t hang_s;	/* of an uplink that takes no frames; 0: may hang */
 };
 

@@ -191,7 +191,8 @@ def test_cfg_syntax(box):
               "extra += ' d'\n"
               "vif = [ 'mac=00:16:3e:00:00:01',  # first\n"
               "        'mtu=9000, vlan=5,trunk=6:7,queues=1,spoof_check=0',\n"
-              "        'uplink=1,uplink_timeout=9' ]\n"
+              "        'uplink=1,uplink_timeout=9',\n"
+              "        'uplink=1,model=virtio-net' ]\n"
               "type = \"pvh\"\n"
               "on_crash = 'restart'\n")
     r = box.bundle("s.cfg")
@@ -201,6 +202,7 @@ def test_cfg_syntax(box):
     assert 'a="b c" d' in out
     assert "mtu 9000, vlan 5, trunk 6:7, 1 queues, no spoof check" in out
     assert "mtu 1500, uplink\n" in out
+    assert "mtu 1500, uplink, virtio-net\n" in out
     assert "crash restart, watchdog restart" in out
     assert "within" not in out
 
@@ -351,6 +353,10 @@ def test_warnings(box):
     assert "a.cfg:4: warning: unknown key 'frobnicate'" in r.stderr
     assert "a.cfg:5: warning: 'acpi' makes no difference" in r.stderr
     assert "a.cfg:6: warning: vif: bridge= is ignored" in r.stderr
+    r = box.bundle(box.cfg("a", vif="['model=e1000']"))
+    assert r.returncode == 0
+    assert "a.cfg:4: warning: vif: model=e1000 is ignored" in r.stderr
+    box.refused(box.cfg("a", vif="['model=virtio-net']"), "is for uplinks only")
 
 
 # --- what the hypervisor would refuse ------------------------------------------

@@ -114,6 +114,35 @@ static void test_interrupts(void **state)
 	assert_int_equal(get_be32(irq + 28), 11);
 }
 
+static void test_virtio(void **state)
+{
+	static const struct arch_guest_virtio virtio[] = {
+		{ .base = { 0x2000000 }, .irq = 32, .vif = 0 },
+		{ .base = { 0x2002000 }, .irq = 47, .vif = 2 },
+	};
+	struct guest_dt_params p = params();
+	const uint8_t *irq;
+	size_t len;
+	int node;
+
+	p.virtio = virtio;
+	p.virtio_count = 2;
+	assert_int_equal(build(&p), 0);
+	node = at("/virtio_mmio@2000000");
+	assert_true(fdt_is_compatible(buf, node, "virtio,mmio"));
+	assert_non_null(fdt_prop(buf, node, "dma-coherent", 0, NULL));
+	has_reg(node, 0, 0x2000000, 0x1000);
+	node = at("/virtio_mmio@2002000");
+	has_u32(node, "mv,vif", 2);
+	irq = fdt_prop(buf, node, "interrupts", 12, &len);
+	assert_non_null(irq);
+	/* SPI 15, edge. */
+	assert_int_equal(get_be32(irq), 0);
+	assert_int_equal(get_be32(irq + 4), 15);
+	assert_int_equal(get_be32(irq + 8), 1);
+	(void)state;
+}
+
 /* enlighten.c: exact name, depth 1, first string starts with "xen,xen-". */
 static void test_hypervisor(void **state)
 {
@@ -318,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_least),
 		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_virtio),
 		cmocka_unit_test(test_hypervisor),
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_most),

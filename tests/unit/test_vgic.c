@@ -996,6 +996,32 @@ static void test_assign_limits(void **state)
 	vgic_inject_spi(&machine_domain, 128);
 }
 
+/* Interrupts for devices of the hypervisor: those that nobody has. */
+static void test_alloc(void **state)
+{
+	struct arch_vcpu *v;
+	unsigned int intid;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(vgic_spi_assign(&machine_domain, i == 2 ? 35 : 32 + i), 0);
+	}
+	assert_int_equal(vgic_spi_alloc(&machine_domain, &intid), 0);
+	assert_int_equal(intid, 34);
+	assert_int_equal(vgic_spi_alloc(&machine_domain, &intid), 0);
+	assert_int_equal(intid, 36);
+	spi_setup(36, 0);
+	v = machine_on(0);
+	vgic_inject(v, 36);
+	assert_int_equal(machine_turn(v), 36);
+	assert_true(model_eoi(36));
+	assert_int_equal(machine_turn(v), MODEL_SPURIOUS);
+	for (unsigned int i = 0; i < VGIC_SPI_MAX - 5; i++) {
+		assert_int_equal(vgic_spi_alloc(&machine_domain, &intid), 0);
+	}
+	assert_int_equal(vgic_spi_alloc(&machine_domain, &intid), -ENOSPC);
+}
+
 static void test_frames_elsewhere(void **state)
 {
 	struct arch_vcpu *v = machine_on(0);
@@ -1045,7 +1071,7 @@ int main(void)
 		TEST(test_assigned_again_elsewhere), TEST(test_assigned_off_and_on),
 		TEST(test_assigned_withdrawn), TEST(test_assigned_and_latched),
 		TEST(test_assigned_while_off_the_cpu), TEST(test_assigned_reset),
-		TEST(test_assigned_moves), TEST(test_assign_limits), TEST(test_frames_elsewhere),
+		TEST(test_assigned_moves), TEST(test_assign_limits), TEST(test_alloc), TEST(test_frames_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,6 +319,39 @@ static void test_uplink(void **state)
 	assert_true(v[1].uplink);
 	assert_false(v[1].spoof_check);
 	assert_int_equal(v[1].hang_s, 60);
+	assert_false(v[1].virtio);
+}
+
+/* An uplink with that model, alone, or a vif with another one. */
+static void model(const char *name, bool uplink)
+{
+	begin();
+	domain("node");
+	module("kernel", "kernel");
+	fm_begin("vif0");
+	fm_str("compatible", "mv,vif");
+	fm_str("model", name);
+	if (uplink) {
+		fm_flag("uplink");
+	}
+	fm_end();
+	fm_end();
+	end();
+}
+
+static void test_model(void **state)
+{
+	model("virtio-net", true);
+	assert_string_equal(text, "");
+	assert_true(vms[0].vif[0].virtio);
+	model("netfront", true);
+	assert_string_equal(text, "");
+	assert_false(vms[0].vif[0].virtio);
+	model("virtio-net", false);
+	assert_non_null(strstr(text, "vif model 'virtio-net' is for uplinks only"));
+	model("e1000", true);
+	assert_non_null(strstr(text, "vif model 'e1000': it must be netfront or virtio-net"));
+	(void)state;
 }
 
 static void test_devices(void **state)
@@ -1006,7 +1039,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_defaults),
 	UNIT_TEST(test_dom0less),
 	UNIT_TEST(test_everything),
-	UNIT_TEST(test_uplink),
+	UNIT_TEST(test_uplink), UNIT_TEST(test_model),
 	UNIT_TEST(test_devices),
 	UNIT_TEST(test_partial_tree),
 	UNIT_TEST(test_unknown),

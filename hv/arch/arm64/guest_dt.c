@@ -11,13 +11,17 @@
 #include "dev/fdt_device.h"
 #include "dev/fdt_lib.h"
 #include "lib/fmt.h"
+#include <arch/boot.h>
 
 #define VCPU_LIMIT	128U		/* Aff1 groups of 16: what we number */
 #define GIC_PHANDLE	1U
 
 /* Interrupt specifier of the GIC's binding: type, number, flags. */
+#define IRQ_TYPE_SPI	0U
 #define IRQ_TYPE_PPI	1U
+#define IRQ_SPI_FIRST	32U
 #define IRQ_PPI_FIRST	16U
+#define IRQ_EDGE_RISING	1U
 #define IRQ_LEVEL_LOW	0xf08U		/* as Xen and Linux's bindings have it */
 
 /* The writer; the first error stays and makes the rest do nothing. */
@@ -384,6 +388,24 @@ static void write_hypervisor(struct dt *t, const struct guest_dt_params *p)
 	node_end(t);
 }
 
+/* mv,vif tells which of the domain's interfaces it is. */
+static void write_virtio(struct dt *t, const struct arch_guest_virtio *v)
+{
+	uint64_t reg[2] = { v->base.v, PAGE_SIZE };
+	uint8_t irq[12];
+
+	put_be32(irq, IRQ_TYPE_SPI);
+	put_be32(irq + 4, v->irq - IRQ_SPI_FIRST);
+	put_be32(irq + 8, IRQ_EDGE_RISING);
+	node_begin_at(t, "virtio_mmio", reg[0]);
+	prop_str(t, "compatible", "virtio,mmio");
+	prop_u64s(t, "reg", reg, 2);
+	prop_bytes(t, "interrupts", irq, sizeof(irq));
+	prop_flag(t, "dma-coherent");
+	prop_u32(t, "mv,vif", v->vif);
+	node_end(t);
+}
+
 static void write_tree(struct dt *t, const struct guest_dt_params *p)
 {
 	static const char compatible[] = "xen,xenvm-4.17\0xen,xenvm";
@@ -403,6 +425,9 @@ static void write_tree(struct dt *t, const struct guest_dt_params *p)
 	write_hypervisor(t, p);
 	for (unsigned int i = 0; i < p->device_count; i++) {
 		write_device(t, p->machine, &p->device[i]);
+	}
+	for (unsigned int i = 0; i < p->virtio_count; i++) {
+		write_virtio(t, &p->virtio[i]);
 	}
 	node_end(t);
 }

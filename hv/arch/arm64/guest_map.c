@@ -24,6 +24,8 @@ struct arch_guest_map arch_guest_map(const struct arch_domain *d)
 		.grant_base = { d->areas != 0 ? d->areas + GUEST_AREAS_GRANT : GUEST_GRANT_BASE },
 		.console_page = { magic + GUEST_CONSOLE_PAGE },
 		.xenstore_page = { magic + GUEST_XENSTORE_PAGE },
+		.device_base = { d->areas != 0 ? d->areas + GUEST_AREAS_DEVICE :
+				 GUEST_DEVICE_BASE },
 	};
 }
 
@@ -35,6 +37,7 @@ int arch_guest_place(struct arch_domain *d, bool (*is_free)(void *ctx, gpa_t bas
 	d->may_have_registers = true;
 	if (is_free(ctx, GPA(GUEST_GICD_BASE), GUEST_GICD_SIZE) &&
 	    is_free(ctx, GPA(GUEST_GICR_BASE), gicr_size) &&
+	    is_free(ctx, GPA(GUEST_DEVICE_BASE), ARCH_GUEST_DEVICES * PAGE_SIZE) &&
 	    is_free(ctx, GPA(GUEST_GRANT_BASE), GUEST_GRANT_SIZE) &&
 	    is_free(ctx, GPA(GUEST_MAGIC_BASE), GUEST_MAGIC_SIZE)) {
 		return 0;

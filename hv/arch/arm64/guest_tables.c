@@ -29,6 +29,8 @@ int arch_guest_tables(void *buf, size_t size, const struct arch_domain *d,
 		.machine = arch_boot_fdt(&limit),
 		.device = b->device,
 		.device_count = b->device_count,
+		.virtio = b->virtio,
+		.virtio_count = b->virtio_count,
 	};
 	int err;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared interrupts of the machine that belong to a guest.
+ * Shared interrupts of the machine that belong to a guest, and those of the
+ * hypervisor's devices.
  *
  * The CPU that takes one drops its priority and leaves it active: it can't come
  * again before the guest has ended it, so a line that stays up costs one entry
@@ -14,6 +15,7 @@
 
 #include <stdatomic.h>
 
+#include <arch/upcall.h>
 #include <asm/gic.h>
 #include <asm/trap.h>
 #include <asm/vgic.h>
@@ -40,6 +42,20 @@ void arch_irq_revoke(struct arch_domain *d, unsigned int irq)
 	if (irq - VGIC_BANK_SIZE < VGIC_SPI_MAX &&
 	    atomic_compare_exchange_strong(&owner[irq - VGIC_BANK_SIZE], &old, NULL)) {
 		gic_reset_spi(irq);
+	}
+}
+
+int arch_guest_irq_alloc(struct arch_domain *d, unsigned int *irq)
+{
+	return vgic_spi_alloc(d, irq);
+}
+
+void arch_guest_irq_raise(struct arch_domain *d, unsigned int irq)
+{
+	struct arch_vcpu *any = upcall_vcpu(d, 0);
+
+	if (any != NULL) {
+		vgic_inject(any, irq);
 	}
 }
 

@@ -177,7 +177,8 @@ static bool mmio_access(struct arch_vcpu *v, uint64_t esr, uint64_t gpa)
 	if (write) {
 		val = vcpu_reg(v, rt) & mmio_mask(size);
 	}
-	if (!vgic_mmio(v, gpa, size, write, &val)) {
+	if (!upcall_mmio(v, GPA(gpa), size, write, &val) &&
+	    !vgic_mmio(v, gpa, size, write, &val)) {
 		return false;
 	}
 	if (!write) {

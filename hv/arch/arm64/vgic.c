@@ -135,6 +135,7 @@ static void bank_init(struct vgic_bank *b, uint32_t enabled, uint32_t edge)
 	atomic_init(&b->in_lr, 0);
 	atomic_init(&b->drop_active, 0);
 	b->assigned = 0;
+	b->ours = 0;
 	atomic_init(&b->hw_pending, 0);
 	for (unsigned int i = 0; i < VGIC_BANK_SIZE; i++) {
 		atomic_init(&b->prio[i], 0);
@@ -181,6 +182,22 @@ int vgic_spi_assign(struct arch_domain *d, unsigned int intid)
 	d->vgic.spi_count = MAX(d->vgic.spi_count, ALIGN_UP(n + 1, VGIC_BANK_SIZE));
 	d->vgic.spi[n / VGIC_BANK_SIZE].assigned |= bit_of(intid);
 	return 0;
+}
+
+int vgic_spi_alloc(struct arch_domain *d, unsigned int *intid)
+{
+	for (unsigned int n = 0; n < VGIC_SPI_MAX; n++) {
+		struct vgic_bank *b = &d->vgic.spi[n / VGIC_BANK_SIZE];
+
+		*intid = n + VGIC_BANK_SIZE;
+		if (((b->assigned | b->ours) & bit_of(*intid)) == 0) {
+			b->ours |= bit_of(*intid);
+			d->vgic.spi_count = MAX(d->vgic.spi_count,
+						ALIGN_UP(n + 1, VGIC_BANK_SIZE));
+			return 0;
+		}
+	}
+	return -ENOSPC;
 }
 
 void vgic_vcpu_init(struct arch_vcpu *v)

@@ -233,6 +233,7 @@ struct arch_guest_map arch_guest_map(const struct arch_domain *d)
 		.grant_base = { base },
 		.console_page = { base + MIB(16) },
 		.xenstore_page = { base + MIB(16) + PAGE_SIZE },
+		.device_base = { base + MIB(17) },
 	};
 }
 
@@ -246,6 +247,29 @@ int arch_guest_place(struct arch_domain *d, bool (*is_free)(void *ctx, gpa_t bas
 		}
 	}
 	return -ENOSPC;
+}
+
+int arch_guest_irq_alloc(struct arch_domain *d, unsigned int *irq)
+{
+	for (unsigned int i = 0; i < HOST_GUEST_IRQS; i++) {
+		if (!d->guest_irq[i].taken) {
+			d->guest_irq[i].taken = true;
+			*irq = HOST_GUEST_IRQ_FIRST + i;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+void arch_guest_irq_raise(struct arch_domain *d, unsigned int irq)
+{
+	unsigned int i = irq - HOST_GUEST_IRQ_FIRST;
+
+	if (i >= HOST_GUEST_IRQS || !d->guest_irq[i].taken || !d->active) {
+		host_fatal("interrupt %u of a guest is nobody's", irq);
+	}
+	atomic_fetch_add_explicit(&d->guest_irq[i].raised, 1, memory_order_seq_cst);
+	upcall_irq(upcall_vcpu(d, 0));
 }
 
 int arch_irq_assign(struct arch_domain *d, unsigned int irq, bool edge)

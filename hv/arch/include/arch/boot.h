@@ -28,6 +28,13 @@ NORETURN void arch_enter(void);
 
 #define ARCH_GUEST_BANKS 4U
 
+/* A virtio device with registers in memory, made by the hypervisor. */
+struct arch_guest_virtio {
+	gpa_t base;			/* one page */
+	unsigned int irq;
+	unsigned int vif;		/* the number of the interface that it is */
+};
+
 /* What the port's tables for a guest need to know. */
 struct arch_guest_boot {
 	gpa_t ram_base[ARCH_GUEST_BANKS];
@@ -42,6 +49,8 @@ struct arch_guest_boot {
 	size_t rng_seed_size;		/* 0: none */
 	const struct fdt_device *device;	/* of the machine's, that it gets */
 	unsigned int device_count;
+	const struct arch_guest_virtio *virtio;
+	unsigned int virtio_count;
 };
 
 /* Most bytes that arch_guest_tables() writes. */

@@ -53,6 +53,11 @@ void upcall_crash(struct arch_vcpu *v, const char *why);
  * another CPU was changing it, the access may be tried again.
  */
 bool upcall_fault_is_transient(struct arch_vcpu *v, gpa_t gpa, bool write, bool exec);
+/*
+ * The guest's load or store at `gpa` is to a register of a device of ours: it is
+ * done, and a read's result, zero-extended, in *value. False: it is not.
+ */
+bool upcall_mmio(struct arch_vcpu *v, gpa_t gpa, unsigned int size, bool write, uint64_t *value);
 /* Count and log it; the port then injects an abort. */
 void upcall_fault(struct arch_vcpu *v, gpa_t gpa, uint64_t pc);
 

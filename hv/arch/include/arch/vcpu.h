@@ -73,7 +73,10 @@ struct arch_guest_map {
 	gpa_t grant_base;	/* grant-table region */
 	gpa_t console_page;
 	gpa_t xenstore_page;
+	gpa_t device_base;	/* ARCH_GUEST_DEVICES pages for registers of ours */
 };
+
+#define ARCH_GUEST_DEVICES 8U
 
 struct arch_guest_map arch_guest_map(const struct arch_domain *d);
 
@@ -98,5 +101,14 @@ MUST_CHECK int arch_irq_assign(struct arch_domain *d, unsigned int irq, bool edg
  * given, after arch_irq_assign() failed, is left alone.
  */
 void arch_irq_revoke(struct arch_domain *d, unsigned int irq);
+
+/*
+ * Choose an interrupt of the guest for a device of ours; it goes with the domain.
+ * After all arch_irq_assign(), before the domain starts. -ENOSPC.
+ */
+MUST_CHECK int arch_guest_irq_alloc(struct arch_domain *d, unsigned int *irq);
+
+/* Raise it, as an edge. Any CPU; locks may be held. */
+void arch_guest_irq_raise(struct arch_domain *d, unsigned int irq);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "lib/types.h"
 
+struct arch_guest_virtio;
 struct fdt_device;
 
 #define GUEST_DT_RAM_MAX	4
@@ -39,16 +40,18 @@ struct guest_dt_params {
 	const void *machine;		/* the machine's tree, where devices are */
 	const struct fdt_device *device;
 	unsigned int device_count;
+	const struct arch_guest_virtio *virtio;
+	unsigned int virtio_count;
 };
 
 /*
  * Write the tree (guest-visible hardware: RAM, CPUs with PSCI over HVC,
- * GICv3, generic timer, hypervisor node, and copies of assigned devices' nodes
+ * GICv3, generic timer, hypervisor node, virtio devices, and copies of assigned devices' nodes
  * with all that is told of other nodes left out or made the guest's) into
  * buf[0..size). 0, -ENOSPC, or
  * -EINVAL (parameters out of range). The tree's own header tells its length.
  * Sources: Linux, Documentation/devicetree/bindings: arm/xen.txt, arm,gic-v3,
- * arch_timer, psci, arm/cpus.
+ * arch_timer, psci, arm/cpus, virtio/mmio.
  */
 MUST_CHECK int guest_dt_build(void *buf, size_t size,
 			      const struct guest_dt_params *params);

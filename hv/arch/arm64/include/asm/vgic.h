@@ -56,6 +56,7 @@ struct vgic_bank {
 	 * until the guest ends it, but not (yet) in a list register.
 	 */
 	uint32_t assigned;
+	uint32_t ours;			/* SPIs of the hypervisor's devices; constant, too */
 	_Atomic uint32_t hw_pending;
 	_Atomic uint8_t prio[VGIC_BANK_SIZE];
 };
@@ -116,6 +117,12 @@ void vgic_domain_place(struct arch_domain *d, uint64_t gicd, uint64_t gicr);
  * there can't be as many.
  */
 MUST_CHECK int vgic_spi_assign(struct arch_domain *d, unsigned int intid);
+
+/*
+ * Choose the lowest SPI that is nobody's, for a device of the hypervisor. Not running.
+ * -ENOSPC.
+ */
+MUST_CHECK int vgic_spi_alloc(struct arch_domain *d, unsigned int *intid);
 
 /* v->domain and v->id are set. All interrupts disabled but SGIs. */
 void vgic_vcpu_init(struct arch_vcpu *v);

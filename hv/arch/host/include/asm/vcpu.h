@@ -18,6 +18,15 @@ struct host_tlb_entry {
 	unsigned int attr;
 };
 
+/* Interrupts of a guest for the hypervisor's devices. */
+#define HOST_GUEST_IRQ_FIRST	32U
+#define HOST_GUEST_IRQS		8U
+
+struct host_guest_irq {
+	bool taken;
+	_Atomic unsigned int raised;	/* times */
+};
+
 struct arch_domain {
 	hpa_t root;
 	uint64_t areas;		/* where its fixed areas are; 0: the usual place */
@@ -26,6 +35,7 @@ struct arch_domain {
 	struct host_tlb_entry tlb[HOST_TLB_SIZE];
 	unsigned int flushes;		/* arch_s2_flush calls */
 	unsigned int full_flushes;	/* arch_s2_flush_all calls */
+	struct host_guest_irq guest_irq[HOST_GUEST_IRQS];
 };
 
 struct arch_vcpu {

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames from the guest of a virtio network device: the walk of its TX ring.
+ *
+ * As netback's: what is looked at is read once into private memory, and delivered
+ * from there.
+ *
+ * Locking: the walk holds tx_lock.
+ */
+#include "net/vnet.h"
+
+#include "kern/sched.h"
+#include "lib/bits.h"
+#include "lib/bytes.h"
+#include "lib/string.h"
+#include "net/eth.h"
+#include "net/offload.h"
+
+/* --- making a frame ------------------------------------------------------------- */
+
+/* Take up to `want` bytes off the front of a piece. */
+static inline uint32_t take(uint8_t *to, uint32_t want, uint8_t **data, uint32_t *len)
+{
+	uint32_t n = MIN(want, *len);
+
+	memcpy(to, *data, n);
+	*data += n;
+	*len -= n;
+	return n;
+}
+
+/*
+ * The header, then the frame: its first bytes into n->head, the rest by reference.
+ * Errors of vring_piece(), or -E2BIG: more bytes or pieces than a frame has.
+ */
+static int frame_gather(struct vnet *n, struct vring_chain *c, struct vnet_header *h,
+			struct net_frame *f)
+{
+	uint8_t *head = (uint8_t *)n->head + 2 + NET_HEAD_ROOM;
+	uint32_t room = sizeof(*h) + NET_FRAME_MAX;
+	uint32_t got = 0;		/* of the header */
+	uint32_t head_len = 0;
+	uint32_t count = 0;
+	uint8_t *data;
+	uint32_t len;
+
+	for (;;) {
+		int err = vring_piece(&n->tx, c, false, room, &data, &len);
+
+		if (unlikely(err != 0)) {
+			return err;
+		}
+		if (len == 0) {
+			break;
+		}
+		room -= len;
+		got += take((uint8_t *)h + got, sizeof(*h) - got, &data, &len);
+		head_len += take(head + head_len, NET_HEAD_MAX - head_len, &data, &len);
+		if (len > 0) {
+			if (count == VNET_FRAGS) {
+				return -E2BIG;
+			}
+			n->frag[count++] = (struct net_frag){ .data = data, .len = len };
+		}
+	}
+	f->head = head;
+	f->head_len = head_len;
+	f->len = NET_FRAME_MAX - room;
+	f->frag = n->frag;
+	f->frag_count = count;
+	return got == sizeof(*h) && (c->len == 0 || c->writable) ? 0 : -E2BIG;
+}
+
+/* Whether the header's checksum is where the switch expects it. */
+static bool csum_is_usual(const struct vnet_header *h, struct net_frame *f,
+			  struct offload_headers *o)
+{
+	bool good;
+
+	f->tagged = get_be16(f->head + ETH_TYPE_AT) == ETH_VLAN;
+	good = offload_parse(f, o) == 0 && o->l4 == h->csum_start &&
+	       o->csum_at - o->l4 == h->csum_offset;
+	f->tagged = false;
+	return good;
+}
+
+/* What is to be done to the frame, by its header. False: it makes no sense. */
+static bool frame_offload(const struct vnet_header *h, struct net_frame *f)
+{
+	unsigned int gso = h->gso_type & ~VNET_HDR_GSO_ECN;
+	struct offload_headers o;
+
+	f->csum = h->flags & VNET_HDR_VALID ? NET_CSUM_VALID : NET_CSUM_NONE;
+	f->gso = NET_GSO_NONE;
+	f->mss = 0;
+	f->tagged = false;
+	if ((h->flags & VNET_HDR_CSUM) == 0) {
+		return gso == VNET_HDR_GSO_NONE;
+	}
+	f->csum = NET_CSUM_BLANK;
+	if (!csum_is_usual(h, f, &o)) {
+		return gso == VNET_HDR_GSO_NONE &&
+		       offload_checksum_at(f, h->csum_start,
+					   (uint32_t)h->csum_start + h->csum_offset) == 0;
+	}
+	if (gso == VNET_HDR_GSO_NONE) {
+		return true;
+	}
+	f->gso = gso == VNET_HDR_GSO_TCPV4 ? NET_GSO_TCPV4 : NET_GSO_TCPV6;
+	f->mss = h->gso_size;
+	return o.protocol == IP_TCP && f->mss >= VNET_MSS_MIN &&
+	       gso == (o.v6 ? VNET_HDR_GSO_TCPV6 : VNET_HDR_GSO_TCPV4);
+}
+
+/* --- answers ---------------------------------------------------------------------- */
+
+static void completion_check(struct vnet *n)
+{
+	if (n->tx.used_told == n->tx.used_next) {
+		return;
+	}
+	if (vring_wants_irq(&n->tx)) {
+		n->counts[NET_TX_EVENTS]++;
+		virtio_raise(&n->dev, VMMIO_IRQ_RING);
+	} else {
+		n->counts[NET_TX_EVENTS_SAVED]++;
+	}
+}
+
+/* Completions only free the driver's buffers, so that can wait for more of them. */
+static void complete(struct vnet *n)
+{
+	vring_publish(&n->tx);
+	if ((uint16_t)(n->tx.used_next - n->tx.used_told) > VNET_PENDING) {
+		completion_check(n);
+	} else if (!timer_is_set(&n->tx_timer)) {
+		timer_set(&n->tx_timer, arch_now() + VNET_TX_NS);
+	}
+}
+
+void vnet_tx_timer(struct timer *t)
+{
+	struct vnet *n = container_of(t, struct vnet, tx_timer);
+
+	spin_lock(&n->tx_lock);
+	if (n->tx_up) {
+		completion_check(n);
+	}
+	spin_unlock(&n->tx_lock);
+}
+
+/* --- the walk ----------------------------------------------------------------------- */
+
+/* A frame that goes nowhere: what is wrong with it, as gathering it went. */
+static enum net_counter refusal(struct vnet *n, const struct net_frame *f, int err)
+{
+	if (err == -EFAULT) {
+		atomic_fetch_add_explicit(&n->dev.domain->stats.misuse, 1, memory_order_relaxed);
+		return NET_DROP_TX_GRANT;
+	}
+	return err == 0 && f->len < ETH_HLEN ? NET_DROP_RUNT : NET_DROP_MALFORMED;
+}
+
+/* Take one frame off the ring. -EINVAL: the ring is broken. */
+static int walk_one(struct vnet *n, struct net_batch *b)
+{
+	struct vnet_header h;
+	struct vring_chain c;
+	struct net_frame f;
+	int err = vring_take(&n->tx, &c);
+
+	if (unlikely(err != 0)) {
+		return err;
+	}
+	err = frame_gather(n, &c, &h, &f);
+	if (unlikely(err == -EINVAL)) {
+		return err;
+	}
+	if (unlikely(err != 0 || f.len < ETH_HLEN || !frame_offload(&h, &f))) {
+		n->counts[refusal(n, &f, err)]++;
+	} else {
+		n->counts[NET_TX_FRAMES]++;
+		n->counts[NET_TX_BYTES] += f.len;
+		n->counts[NET_TX_GSO] += f.gso != NET_GSO_NONE;
+		/* An uplink's frames wait for nobody. */
+		(void)switch_input(b, &f);
+	}
+	n->counts[NET_TX_SLOTS] += n->tx.size - c.left;
+	vring_give(&n->tx, c.head, 0);
+	return 0;
+}
+
+/*
+ * Walk until the ring is empty, or the budget is used up (more than 0 is returned
+ * then). -EINVAL: the ring is broken.
+ */
+static int walk(struct vnet *n, struct net_batch *b, unsigned int *frames)
+{
+	uint16_t count;
+	int err = vring_avail(&n->tx, &count);
+
+	while (err == 0) {
+		for (; count != 0; count--) {
+			if (b->deliveries >= VNET_BUDGET || *frames >= VNET_BUDGET) {
+				return 1;
+			}
+			++*frames;
+			err = walk_one(n, b);
+			if (unlikely(err != 0)) {
+				return err;
+			}
+		}
+		/* Before it stops: ask for a notification, look once more. */
+		vring_ask(&n->tx, n->tx_polling ? VNET_POLL_ENTRIES : 1);
+		err = vring_avail(&n->tx, &count);
+		if (count == 0) {
+			break;
+		}
+	}
+	return err;
+}
+
+static void walk_locked(struct vnet *n)
+{
+	struct net_batch b = {
+		.in = &n->vif->port, .counts = n->counts, .cache = &n->cache,
+	};
+	unsigned int frames = 0;
+	int end = walk(n, &b, &frames);
+
+	if (end > 0) {
+		work_queue(&n->tx_work);
+	} else if (unlikely(end < 0)) {
+		virtio_fail(&n->dev, "TX ring");
+	}
+	switch_flush(&b);
+	if (frames > 0) {
+		complete(n);
+		n->counts[NET_TX_BATCHES]++;
+		n->counts[NET_TX_BATCH_1 + MIN(bit_highest(frames), 6U)]++;
+	}
+}
+
+static inline bool walk_allowed(const struct vnet *n)
+{
+	return n->tx_up && !virtio_failed(&n->dev);
+}
+
+/* As netback does it (docs/decisions/0010-polling-under-load.md). */
+static void poll_start(struct vnet *n)
+{
+	if (sched_all_busy()) {
+		n->tx_polling = true;
+		n->tx_poll_empty = 0;
+		work_queue_late(&n->tx_poll);
+	}
+}
+
+void vnet_tx_kick(struct vnet *n)
+{
+	spin_lock(&n->tx_lock);
+	if (n->tx_up) {
+		n->counts[NET_TX_KICKS]++;
+		poll_start(n);
+	}
+	if (walk_allowed(n)) {
+		walk_locked(n);
+	}
+	spin_unlock(&n->tx_lock);
+}
+
+void vnet_tx_poll(struct work *w)
+{
+	struct vnet *n = container_of(w, struct vnet, tx_poll);
+
+	spin_lock(&n->tx_lock);
+	if (walk_allowed(n)) {
+		bool found = vring_has_more(&n->tx);
+
+		n->tx_poll_empty = found ? 0 : n->tx_poll_empty + 1;
+		n->tx_polling = n->tx_poll_empty < VNET_POLL_EMPTY && sched_all_busy();
+		/* The walk that ends polling asks for notifications again. */
+		if (found || !n->tx_polling) {
+			walk_locked(n);
+		}
+		if (n->tx_polling) {
+			work_queue_late(w);
+		}
+	}
+	spin_unlock(&n->tx_lock);
+}
+
+void vnet_tx_work(struct work *w)
+{
+	struct vnet *n = container_of(w, struct vnet, tx_work);
+
+	spin_lock(&n->tx_lock);
+	if (walk_allowed(n)) {
+		walk_locked(n);
+	}
+	spin_unlock(&n->tx_lock);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Split virtqueues. See net/vring.h.
+ */
+#include "net/vring.h"
+
+#include "lib/bits.h"
+#include "xen/pin.h"
+
+static void area_unpin(struct domain *d, struct vring_area *a)
+{
+	while (a->pages > 0) {
+		page_unpin(d, a->page[--a->pages]);
+	}
+}
+
+static int area_pin(struct domain *d, struct vring_area *a, gpa_t at, uint32_t size)
+{
+	uint64_t first = at.v >> PAGE_SHIFT;
+	uint64_t last = (at.v + size - 1) >> PAGE_SHIFT;
+
+	a->pages = 0;
+	a->offset = at.v & PAGE_MASK;
+	if (last < first) {
+		return -EINVAL;
+	}
+	for (uint64_t gfn = first; gfn <= last; gfn++) {
+		void *page;
+		int err = page_pin(d, GFN(gfn), &page);
+
+		if (err != 0) {
+			area_unpin(d, a);
+			return err;
+		}
+		a->page[a->pages++] = page;
+	}
+	return 0;
+}
+
+int vring_open(struct vring *r, struct domain *d, const struct vring_config *c, bool event_idx)
+{
+	int err;
+
+	if (c->size == 0 || c->size > VRING_MAX || (c->size & (c->size - 1)) != 0 ||
+	    !IS_ALIGNED(c->desc.v, 16) || !IS_ALIGNED(c->avail.v, 2) ||
+	    !IS_ALIGNED(c->used.v, 4)) {
+		return -EINVAL;
+	}
+	err = area_pin(d, &r->desc, c->desc, c->size * (uint32_t)sizeof(struct vring_desc));
+	if (err != 0) {
+		return err;
+	}
+	err = area_pin(d, &r->avail, c->avail, 6 + 2 * c->size);
+	if (err != 0) {
+		goto fail_desc;
+	}
+	err = area_pin(d, &r->used, c->used, 6 + 8 * c->size);
+	if (err != 0) {
+		goto fail_avail;
+	}
+	r->domain = d;
+	r->event_idx = event_idx;
+	r->avail_next = 0;
+	r->avail_seen = 0;
+	r->used_next = 0;
+	r->used_told = 0;
+	r->size = (uint16_t)c->size;
+	return 0;
+
+fail_avail:
+	area_unpin(d, &r->avail);
+fail_desc:
+	area_unpin(d, &r->desc);
+	return err;
+}
+
+void vring_close(struct vring *r)
+{
+	if (r->size != 0) {
+		r->size = 0;
+		area_unpin(r->domain, &r->used);
+		area_unpin(r->domain, &r->avail);
+		area_unpin(r->domain, &r->desc);
+	}
+}
+
+/* Read the next descriptor of a chain that isn't empty. */
+static inline int chain_next(struct vring *r, struct vring_chain *c)
+{
+	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
+	uint64_t addr = p[0];
+	uint64_t rest = p[1];		/* length, flags, next: one word */
+	uint16_t flags = (uint16_t)(rest >> 32);
+
+	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
+		return -EINVAL;
+	}
+	c->writable = (flags & VRING_DESC_WRITE) != 0;
+	c->addr = addr;
+	c->len = (uint32_t)rest;
+	c->next = (uint16_t)(rest >> 48);
+	c->more = (flags & VRING_DESC_NEXT) != 0;
+	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
+}
+
+/* What of the driver's memory is at an address. */
+static inline int page_at(struct domain *d, uint64_t addr, bool write, uint8_t **data)
+{
+	unsigned int want = P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
+	unsigned int attr;
+	hpa_t pa;
+
+	if (unlikely(p2m_lookup(&d->p2m, gpa_to_gfn(GPA(addr)), &pa, &attr) != 0 ||
+		     (attr & want) != want)) {
+		return -EFAULT;
+	}
+	*data = (uint8_t *)hpa_to_va(pa) + (addr & PAGE_MASK);
+	return 0;
+}
+
+int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
+		uint8_t **data, uint32_t *len)
+{
+	*len = 0;
+	while (c->len == 0) {
+		int err;
+
+		if (!c->more) {
+			return 0;
+		}
+		err = chain_next(r, c);
+		if (unlikely(err != 0)) {
+			return err;
+		}
+	}
+	if (c->writable != write) {
+		return 0;
+	}
+	max = MIN(max, c->len);
+	while (*len < max) {
+		uint32_t n = MIN(max - *len, (uint32_t)(PAGE_SIZE - (c->addr & PAGE_MASK)));
+		uint8_t *at;
+		int err = page_at(r->domain, c->addr, write, &at);
+
+		if (unlikely(err != 0)) {
+			return err;
+		}
+		if (*len == 0) {
+			*data = at;
+		} else if (at != *data + *len) {
+			break;
+		}
+		c->addr += n;
+		c->len -= n;
+		*len += n;
+	}
+	return 0;
+}
