@@ -88,13 +88,20 @@ bench-create: build/.setup
 
 # Guests
 
-guests: build/guests/Image build/guests/demo.cpio.gz build/guests/driver-domain.cpio.gz \
+# The driver domain has a kernel of its own (scripts/setup).
+DRIVER_DOMAIN := build/guests/Image-driver-domain build/guests/driver-domain.cpio.gz
+
+guests: build/guests/Image build/guests/demo.cpio.gz $(DRIVER_DOMAIN) \
 	build/guests/driver-domain-lvm.cpio.gz \
 	build/guests/debian.cpio.gz build/guests/debian.img
 
 build/guests/Image: build/.setup
 	@mkdir -p $(@D)
 	@cp build/deps/kernel/standard/Image $@
+
+build/guests/Image-driver-domain: build/.setup
+	@mkdir -p $(@D)
+	@cp build/deps/kernel/driver-domain/Image $@
 
 build/guests/agent: guests/common/agent.c | build/.setup
 	@mkdir -p $(@D)
@@ -139,11 +146,11 @@ build/guests/uplink-init: $(UPLINK_SOURCES) guests/driver-domain/dd.h | build/.s
 build/guests/driver-domain.cpio.gz: guests/driver-domain/mkinitrd guests/common/initrd.py \
 		build/guests/uplink-init build/.setup
 	@echo "  INITRD $@"
-	@$(PYTHON) guests/driver-domain/mkinitrd standard $@
+	@$(PYTHON) guests/driver-domain/mkinitrd driver-domain $@
 
 build/guests/driver-domain-lvm.cpio.gz: build/guests/driver-domain.cpio.gz
 	@echo "  INITRD $@"
-	@$(PYTHON) guests/driver-domain/mkinitrd --lvm standard $@
+	@$(PYTHON) guests/driver-domain/mkinitrd --lvm driver-domain $@
 
 # The same with the modules of other kernels (scripts/setup --extra-kernels).
 EXTRA_INITRDS := build/guests/demo-cloud.cpio.gz build/guests/demo-rt.cpio.gz
@@ -176,7 +183,7 @@ build/guests/storage-lvm.cpio.gz: build/guests/storage.cpio.gz
 # Benchmarks
 
 bench-guests: build/guests/Image build/guests/bench.cpio.gz \
-	build/guests/driver-domain.cpio.gz build/bench/insn-split.so build/bench/nt
+	$(DRIVER_DOMAIN) build/bench/insn-split.so build/bench/nt
 
 build/guests/nt: bench/nt/nt.c | build/.setup
 	@mkdir -p $(@D)
@@ -196,7 +203,7 @@ build/guests/bench.cpio.gz: bench/guest/mkinitrd bench/guest/init \
 	@$(PYTHON) bench/guest/mkinitrd standard $@
 
 bench-blk-guests: build/guests/Image build/guests/bench-blk.cpio.gz \
-	build/guests/driver-domain.cpio.gz build/bench/insn-split.so
+	$(DRIVER_DOMAIN) build/bench/insn-split.so
 
 build/guests/bd: bench/blk/bd.c | build/.setup
 	@mkdir -p $(@D)

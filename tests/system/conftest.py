@@ -62,10 +62,13 @@ class Vms:
     def __init__(self, folder):
         self.folder = str(folder)
 
-    def config(self, name, *, memory=160, vcpus=1, ip=None, kernel="Image",
+    def config(self, name, *, memory=160, vcpus=1, ip=None, kernel=None,
                ramdisk="demo.cpio.gz", extra="", vif_more="", **more):
         """Write NAME.cfg. The guest has a network if it has an ip; `vif_more`
-        are more settings of its interface."""
+        are more settings of its interface. Each RAM disk has its kernel."""
+        if kernel is None:
+            kernel = "Image-driver-domain" if ramdisk and ramdisk.startswith(
+                "driver-domain") else "Image"
         lines = [f'name = "{name}"', f"memory = {memory}", f"vcpus = {vcpus}",
                  f'kernel = "{os.path.join(GUESTS, kernel)}"']
         if ramdisk:
