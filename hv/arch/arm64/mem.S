@@ -3,8 +3,8 @@
  * memcpy and memset, and the same for RAM that is cleaned to the point of
  * coherency as it is written.
  *
- * Frames and pages are what the hypervisor copies most. A long copy moves 128
- * bytes a round in 9 instructions through SIMD registers; these hold a
+ * Frames and pages are what the hypervisor copies most. A long copy moves 512
+ * bytes a round in 34 instructions through SIMD registers; these hold a
  * guest's values, so the eight that it uses are saved around it. Unaligned
  * accesses to normal memory are allowed (SCTLR_EL2.A is 0), so only the tail
  * needs smaller steps.
@@ -12,6 +12,19 @@
 	.arch_extension fp
 	.arch_extension simd
 	.text
+
+	/* 128 bytes, `at` bytes before where x1 and x3 point. */
+	.macro	copy_128 at
+	ldp	q0, q1, [x1, #-\at]
+	ldp	q2, q3, [x1, #32 - \at]
+	ldp	q4, q5, [x1, #64 - \at]
+	ldp	q6, q7, [x1, #96 - \at]
+	stp	q0, q1, [x3, #-\at]
+	stp	q2, q3, [x3, #32 - \at]
+	stp	q4, q5, [x3, #64 - \at]
+	stp	q6, q7, [x3, #96 - \at]
+	.endm
+
 	.global	memcpy
 	.balign	64
 memcpy:
@@ -22,18 +35,29 @@ memcpy:
 	stp	q2, q3, [sp, #32]
 	stp	q4, q5, [sp, #64]
 	stp	q6, q7, [sp, #96]
-	sub	x2, x2, #128
-9:	ldp	q0, q1, [x1], #128
-	ldp	q2, q3, [x1, #-96]
-	ldp	q4, q5, [x1, #-64]
-	ldp	q6, q7, [x1, #-32]
-	subs	x2, x2, #128
-	stp	q0, q1, [x3], #128
-	stp	q2, q3, [x3, #-96]
-	stp	q4, q5, [x3, #-64]
-	stp	q6, q7, [x3, #-32]
+	subs	x2, x2, #512
+	b.lo	10f
+9:	ldp	q0, q1, [x1], #512
+	ldp	q2, q3, [x1, #-480]
+	ldp	q4, q5, [x1, #-448]
+	ldp	q6, q7, [x1, #-416]
+	subs	x2, x2, #512
+	stp	q0, q1, [x3], #512
+	stp	q2, q3, [x3, #-480]
+	stp	q4, q5, [x3, #-448]
+	stp	q6, q7, [x3, #-416]
+	copy_128 384
+	copy_128 256
+	copy_128 128
 	b.hs	9b
-	add	x2, x2, #128
+10:	adds	x2, x2, #384		// the rest, minus 128
+	b.lt	12f
+11:	add	x1, x1, #128
+	add	x3, x3, #128
+	copy_128 128
+	subs	x2, x2, #128
+	b.ge	11b
+12:	add	x2, x2, #128
 	ldp	q2, q3, [sp, #32]
 	ldp	q4, q5, [sp, #64]
 	ldp	q6, q7, [sp, #96]
