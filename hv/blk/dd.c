@@ -189,6 +189,11 @@ static void retire(struct dd_target *t)
 	spin_lock(&blk_config_lock);
 	spin_lock(&t->base.lock);
 	gone = t->closing && !t->held;
+	/* It is not `up`, so the last look is the one that may be queued. */
+	if (gone && atomic_load_explicit(&t->look.queued, memory_order_acquire) != 0) {
+		gone = false;
+		poke_by_locked(t, arch_now() + WORK_LATE_NS);
+	}
 	if (gone) {
 		targets[t->devid] = NULL;
 		t->gone = true;
@@ -489,6 +494,7 @@ static bool dd_counter(struct blk_target *b, unsigned int n, const char **name, 
 		[DD_SENT] = "sent", [DD_RESENT] = "resent", [DD_ANSWERS] = "answers",
 		[DD_ERRORS] = "target_errors", [DD_INDIRECT] = "indirect",
 		[DD_EVENTS] = "events", [DD_EVENTS_SAVED] = "events_saved",
+		[DD_NOTIFICATIONS] = "notifications",
 		[DD_BREACHES] = "breaches", [DD_ORPHANS] = "orphans",
 		[DD_OVERLAPS] = "overlaps", [DD_STARVED] = "starved", [DD_OUTAGES] = "outages",
 		[DD_OUTAGE_MS] = "outage_ms",
@@ -539,6 +545,7 @@ static int target_create(const struct vm *vm, const char *disk, struct dd_target
 	str_copy(t->disk, disk, sizeof(t->disk));
 	timer_init(&t->poke, poke_fn);
 	timer_init(&t->tick, dd_tick);
+	work_init(&t->look, dd_look);
 	targets[devid] = t;
 	*out = t;
 	return 0;

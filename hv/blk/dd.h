@@ -48,6 +48,8 @@
 #define DD_HANG_NS	60000000000ULL	/* no answer for so long: the domain hangs */
 #define DD_LOST_NS	300000000000ULL	/* .. to one request, whatever else it answers */
 #define DD_RETRY_NS	1000000000ULL	/* between attempts to connect */
+/* With more requests in flight an event is for this part of their answers. */
+#define DD_EVENT_PART	2U
 
 static_assert(DD_CHUNK_PAGES == BLK_PIECES_MAX, "a chunk holds any request");
 
@@ -67,6 +69,7 @@ enum dd_counter {
 	DD_INDIRECT,
 	DD_EVENTS,		/* to the back end */
 	DD_EVENTS_SAVED,
+	DD_NOTIFICATIONS,	/* by the back end */
 	DD_BREACHES,		/* it broke the ring's rules */
 	DD_ORPHANS,		/* requests that ended before they were answered */
 	DD_OVERLAPS,		/* times that a write waited for an orphan */
@@ -120,6 +123,7 @@ struct dd_target {
 	uint32_t prod;			/* next request */
 	uint32_t told;			/* req_prod as last published */
 	uint32_t cons;			/* next answer */
+	struct work look;		/* for answers that take no event */
 	uint64_t heard;			/* the last answer, or when all had been answered */
 	uint64_t down_since;		/* 0: never was up */
 	struct timer poke;		/* has the step run */
@@ -153,6 +157,8 @@ void dd_cancel(struct blk_target *b, struct blk_request *r, int status);
 bool dd_pump(struct blk_target *b);
 /* The back end raised its event. */
 void dd_event(void *target);
+/* The function of `look`. */
+void dd_look(struct work *w);
 /* The ring is as new; give it and all pages to the domain. */
 void dd_io_reset(struct dd_target *t);
 /* It has 2^order pages, and all that waits is sent on it. */

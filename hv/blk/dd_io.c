@@ -411,33 +411,57 @@ static bool answer_take(struct dd_target *t, uint64_t id, int16_t status)
 	return true;
 }
 
-/* Bounded: each request that was sent has one answer. */
+/* Take what is there. Bounded: each request that was sent has one answer. */
 static const char *answers_take(struct dd_target *t)
 {
 	struct blkif_indices *x = indices(t);
+	/* Acquire: the answers before it are read after it. */
+	uint32_t prod = atomic_load_explicit(&x->rsp_prod, memory_order_acquire);
 
-	for (;;) {
-		/* Acquire: the answers before it are read after it. */
-		uint32_t prod = atomic_load_explicit(&x->rsp_prod, memory_order_acquire);
+	if (prod - t->cons > t->told - t->cons) {
+		return "has a disk's ring index out of range";
+	}
+	for (; t->cons != prod; t->cons++) {
+		uint64_t id = READ_ONCE(*ring_word(t, t->cons, 0));
+		uint64_t w1 = READ_ONCE(*ring_word(t, t->cons, 1));
 
-		if (prod - t->cons > t->told - t->cons) {
-			return "has a disk's ring index out of range";
-		}
-		for (; t->cons != prod; t->cons++) {
-			uint64_t id = READ_ONCE(*ring_word(t, t->cons, 0));
-			uint64_t w1 = READ_ONCE(*ring_word(t, t->cons, 1));
-
-			if (!answer_take(t, id, (int16_t)(w1 >> 16))) {
-				return "answers a disk request that there is not";
-			}
-		}
-		/* Before it stops: ask for an event, look once more. */
-		atomic_store_explicit(&x->rsp_event, t->cons + 1, memory_order_relaxed);
-		atomic_thread_fence(memory_order_seq_cst);
-		if (atomic_load_explicit(&x->rsp_prod, memory_order_relaxed) == t->cons) {
-			return NULL;
+		if (!answer_take(t, id, (int16_t)(w1 >> 16))) {
+			return "answers a disk request that there is not";
 		}
 	}
+	return NULL;
+}
+
+static uint32_t answers_waiting(const struct dd_target *t)
+{
+	return atomic_load_explicit(&indices(t)->rsp_prod, memory_order_relaxed) - t->cons;
+}
+
+/*
+ * Take all answers, and ask for an event. blkback raises one for each answer if it is
+ * asked to, each a hypercall. So if many requests are in flight and `busy`, the next
+ * event is for a part of them; answers that come before are looked for when this CPU,
+ * on which blkback runs, has nothing else to do, and after a short time anyway.
+ */
+static void listen(struct dd_target *t, bool busy)
+{
+	uint32_t part;
+
+	do {
+		const char *why = answers_take(t);
+
+		if (why != NULL) {
+			dd_breach(t, why);
+			return;
+		}
+		part = busy ? MAX(t->in_flight / DD_EVENT_PART, 1U) : 1;
+		if (part > 1) {
+			work_queue_idle(&t->look);
+		}
+		/* Before it stops: ask, look once more. */
+		atomic_store_explicit(&indices(t)->rsp_event, t->cons + part, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst);
+	} while (answers_waiting(t) >= part);
 }
 
 void dd_event(void *target)
@@ -446,12 +470,26 @@ void dd_event(void *target)
 
 	spin_lock(&t->base.lock);
 	if (t->up) {
-		const char *why = answers_take(t);
-
+		t->counts[DD_NOTIFICATIONS]++;
 		t->heard = arch_now();
-		if (why != NULL) {
-			dd_breach(t, why);
+		listen(t, true);
+	}
+	spin_unlock(&t->base.lock);
+}
+
+/* If nothing came meanwhile the next answer takes an event. */
+void dd_look(struct work *w)
+{
+	struct dd_target *t = container_of(w, struct dd_target, look);
+
+	spin_lock(&t->base.lock);
+	if (t->up) {
+		bool found = answers_waiting(t) != 0;
+
+		if (found) {
+			t->heard = arch_now();
 		}
+		listen(t, found);
 	}
 	spin_unlock(&t->base.lock);
 }

@@ -29,6 +29,12 @@ static void late_timer_fn(struct timer *t)
 	}
 }
 
+static void idle_timer_fn(struct timer *t)
+{
+	(void)t;
+	work_run_waiting();
+}
+
 static void rest_timer_fn(struct timer *t)
 {
 	struct cpu *c = this_cpu();
@@ -55,7 +61,9 @@ void cpu_init(unsigned int id)
 	list_init(&c->work);
 	list_init(&c->work_late);
 	list_init(&c->work_late_new);
+	list_init(&c->work_idle);
 	timer_init(&c->late_timer, late_timer_fn);
+	timer_init(&c->idle_timer, idle_timer_fn);
 	timer_init(&c->rest_timer, rest_timer_fn);
 	timer_init(&c->slice_timer, slice_timer_fn);
 	atomic_store_explicit(&c->pending, CPU_RESCHED, memory_order_relaxed);

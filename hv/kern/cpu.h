@@ -48,6 +48,8 @@ struct cpu {
 	struct list work_late_new;	/* queued since */
 	struct timer late_timer;
 	uint64_t late_paid;		/* late work was done for the time up to here */
+	struct list work_idle;		/* own CPU only */
+	struct timer idle_timer;
 
 	/* Resting from deferred work; own CPU only. */
 	bool resting;

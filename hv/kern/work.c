@@ -43,6 +43,18 @@ void work_queue_late(struct work *w)
 	}
 }
 
+void work_queue_idle(struct work *w)
+{
+	struct cpu *c = this_cpu();
+
+	if (work_claim(w)) {
+		list_push_back(&c->work_idle, &w->node);
+		if (!timer_is_set(&c->idle_timer)) {
+			timer_set(&c->idle_timer, arch_now() + WORK_LATE_NS);
+		}
+	}
+}
+
 /*
  * Run what is in the list now, at least one and no new one after `end`; what the
  * functions queue waits.
@@ -93,10 +105,22 @@ void work_run_late(void)
 	late_flag_update(c);
 }
 
+void work_run_waiting(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (!list_empty(&c->work_idle)) {
+		/* What is queued by that sets it anew. */
+		timer_cancel(&c->idle_timer);
+		run_list(&c->work_idle, UINT64_MAX);
+	}
+}
+
 void work_run_idle(void)
 {
 	struct cpu *c = this_cpu();
 
+	work_run_waiting();
 	run_list(&c->work_late, UINT64_MAX);
 	run_list(&c->work_late_new, UINT64_MAX);
 	late_flag_update(c);

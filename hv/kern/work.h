@@ -35,12 +35,20 @@ void work_queue(struct work *w);
 void work_queue_late(struct work *w);
 
 /*
+ * Queue for when this CPU has nothing else to do, but for not later than WORK_LATE_NS:
+ * for what may wait for more of its kind.
+ */
+void work_queue_idle(struct work *w);
+
+/*
  * One round of this CPU's work, and of its late work, or as much of it as is begun
  * within CPU_WORK_NS. The exit path only.
  */
 void work_run(void);
 void work_run_late(void);
-/* All late work, before the CPU sleeps. */
+/* What waits for idleness. */
+void work_run_waiting(void);
+/* That, and all late work, before the CPU sleeps. */
 void work_run_idle(void);
 
 #endif

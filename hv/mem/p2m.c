@@ -62,7 +62,7 @@ int p2m_init(struct p2m *p, struct arch_domain *arch)
 	return p->root != NULL ? 0 : -ENOMEM;
 }
 
-static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+static inline int walk_block(const struct p2m *p, gfn_t gfn, struct p2m_block *out)
 {
 	const uint64_t *table = p->root;
 
@@ -72,22 +72,46 @@ static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 #pragma GCC unroll 3
 	for (unsigned int level = 1; level <= S2_LEAF_LEVEL; level++) {
 		uint64_t pte = READ_ONCE(table[index_at(gfn, level)]);
-		uint64_t within;
 
 		switch (arch_s2_kind(pte, level)) {
 		case S2_TABLE:
 			table = table_va(pte, level);
 			continue;
 		case S2_LEAF:
-			within = gfn.v & ((1ULL << level_order(level)) - 1);
-			*pa = HPA(arch_s2_addr(pte, level).v + (within << PAGE_SHIFT));
-			*attr = arch_s2_attr(pte);
+			out->pages = 1ULL << level_order(level);
+			out->gfn = GFN(gfn.v & ~(out->pages - 1));
+			out->pa = arch_s2_addr(pte, level);
+			out->attr = arch_s2_attr(pte);
 			return 0;
 		case S2_NONE:
 			return -ENOENT;
 		}
 	}
 	return -ENOENT;
+}
+
+static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+{
+	struct p2m_block b;
+	int err = walk_block(p, gfn, &b);
+
+	if (err == 0) {
+		*pa = HPA(b.pa.v + ((gfn.v - b.gfn.v) << PAGE_SHIFT));
+		*attr = b.attr;
+	}
+	return err;
+}
+
+int p2m_lookup_block(struct p2m *p, gfn_t gfn, struct p2m_block *out)
+{
+	int err = walk_block(p, gfn, out);
+
+	if (err != 0 && p->live) {
+		spin_lock(&p->lock);
+		err = walk_block(p, gfn, out);
+		spin_unlock(&p->lock);
+	}
+	return err;
 }
 
 int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)

@@ -58,6 +58,17 @@ MUST_CHECK int p2m_unmap(struct p2m *p, gfn_t gfn);
  */
 MUST_CHECK int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr);
 
+/* Pages that are mapped as one. */
+struct p2m_block {
+	gfn_t gfn;			/* the first */
+	uint64_t pages;
+	hpa_t pa;
+	unsigned int attr;
+};
+
+/* The same for the block that has the page, for callers that keep the map from changing. */
+MUST_CHECK int p2m_lookup_block(struct p2m *p, gfn_t gfn, struct p2m_block *out);
+
 /*
  * Map loans, each where there is nothing: err is 0, -EEXIST (something is there),
  * -EINVAL (no such frame), -ENOMEM.

@@ -211,8 +211,26 @@ void grant_pieces_release(struct domain *d, uint32_t n)
 	}
 }
 
+/* The page behind a good entry, often in the block `b` where the last one was. */
+static inline int block_page(struct domain *d, uint64_t e, bool write, struct p2m_block *b,
+			     void **page)
+{
+	unsigned int want = P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
+	uint64_t gfn = e >> ENTRY_FRAME_SHIFT;
+
+	if (gfn - b->gfn.v >= b->pages && p2m_lookup_block(&d->p2m, GFN(gfn), b) != 0) {
+		b->pages = 0;
+		return -EFAULT;
+	}
+	if ((b->attr & want) != want) {
+		return -EFAULT;
+	}
+	*page = hpa_to_va(HPA(b->pa.v + ((gfn - b->gfn.v) << PAGE_SHIFT)));
+	return 0;
+}
+
 static int piece_use_locked(struct domain *d, struct grant_table *t, struct grant_piece *p,
-			    bool write)
+			    bool write, struct p2m_block *b)
 {
 	uint64_t *entry = entry_find(t, p->ref);
 	uint64_t e;
@@ -225,7 +243,7 @@ static int piece_use_locked(struct domain *d, struct grant_table *t, struct gran
 	if (unlikely(err != 0)) {
 		return err;
 	}
-	err = entry_page(d, e, write, &p->page);
+	err = block_page(d, e, write, b, &p->page);
 	if (err == 0 && unlikely(!page_count_add(&t->pages, p->page))) {
 		err = -ENOSPC;
 	}
@@ -247,14 +265,16 @@ static void pieces_unuse_locked(struct domain *d, struct grant_table *t,
 int grant_pieces_use(struct domain *d, struct grant_piece *piece, unsigned int n, bool write)
 {
 	struct grant_table *t = READ_ONCE(d->grant);
+	struct p2m_block block = { .pages = 0 };
 	int err = 0;
 
 	if (t == NULL) {
 		return -EINVAL;
 	}
+	/* The map of its RAM doesn't change while the lock is held (xen/pin.c). */
 	spin_lock(&t->lock);
 	for (unsigned int i = 0; i < n; i++) {
-		err = piece_use_locked(d, t, &piece[i], write);
+		err = piece_use_locked(d, t, &piece[i], write, &block);
 		if (err != 0) {
 			pieces_unuse_locked(d, t, piece, i);
 			break;

@@ -165,57 +165,29 @@ void hv_grants_give_data(struct hv_grants *g, unsigned int i, void *page)
 
 /* --- data ------------------------------------------------------------------------ */
 
-/* Where the data of grant `i` is from `at` on, and how much of `*len` is in one piece. */
-static uint8_t *data_run_locked(const struct hv_grants *g, unsigned int i, size_t at, size_t *len)
-{
-	const struct hv_grant *grant = &g->grant[i + (at >> PAGE_SHIFT)];
-	uint8_t *data = grant->data + (at & PAGE_MASK);
-	size_t run = PAGE_SIZE - (at & PAGE_MASK);
-
-	while (run < *len && grant[1].data == grant->data + PAGE_SIZE) {
-		run += PAGE_SIZE;
-		grant++;
-	}
-	*len = MIN(*len, run);
-	return data;
-}
-
-static void data_copy_locked(struct hv_grants *g, unsigned int i, size_t at, uint8_t *page,
-			     size_t len, bool back)
-{
-	while (len > 0) {
-		size_t run = len;
-		uint8_t *data = data_run_locked(g, i, at, &run);
-
-		memcpy(back ? page : data, back ? data : page, run);
-		page += run;
-		at += run;
-		len -= run;
-	}
-}
-
-static inline uint8_t *piece_start(const struct grant_piece *p)
-{
-	return (uint8_t *)p->page + p->offset;
-}
-
 void hv_grants_copy(struct hv_grants *g, unsigned int i, const struct grant_piece *piece,
 		    unsigned int n, bool back)
 {
-	const struct grant_piece *end = piece + n;
+	const struct hv_grant *grant = &g->grant[i];
 	size_t at = 0;
 
 	spin_lock(&g->lock);
-	while (piece < end) {
-		uint8_t *page = piece_start(piece);
-		size_t len = piece->len;
+	for (const struct grant_piece *p = piece; p < piece + n; p++) {
+		uint8_t *page = (uint8_t *)p->page + p->offset;
 
-		/* What follows in memory goes along. */
-		for (piece++; piece < end && piece_start(piece) == page + len; piece++) {
-			len += piece->len;
+		for (size_t left = p->len; left > 0;) {
+			uint8_t *data = grant->data + at;
+			size_t part = MIN(left, PAGE_SIZE - at);
+
+			memcpy(back ? page : data, back ? data : page, part);
+			page += part;
+			left -= part;
+			at += part;
+			if (at == PAGE_SIZE) {
+				grant++;
+				at = 0;
+			}
 		}
-		data_copy_locked(g, i, at, page, len, back);
-		at += len;
 	}
 	spin_unlock(&g->lock);
 }

@@ -13,23 +13,41 @@
 #define SLOTS_MIN	512U
 #define USES_MAX	(1U << 17)	/* 4 MiB of slots, what the heap gives */
 
-static inline uint32_t home(const struct page_counts *c, const void *page)
+static inline uint64_t group_of(const void *page)
 {
-	uint64_t x = ((uintptr_t)page >> PAGE_SHIFT) * c->seed;
+	return ((uintptr_t)page >> PAGE_SHIFT) / PAGE_GROUP;
+}
+
+static inline unsigned int place_in_group(const void *page)
+{
+	return ((uintptr_t)page >> PAGE_SHIFT) % PAGE_GROUP;
+}
+
+static inline uint32_t home(const struct page_counts *c, uint64_t group)
+{
+	uint64_t x = group * c->seed;
 
 	x ^= x >> 32;
 	return (uint32_t)(x * c->seed >> 32) & c->mask;
 }
 
-/* The slot of `page`, or the free one where it would be. */
-static inline struct page_slot *find(const struct page_counts *c, const void *page)
+/* The slot of a group, or the free one where it would be. */
+static inline uint32_t search(const struct page_counts *c, uint64_t group)
 {
-	uint32_t i = home(c, page);
+	uint32_t i = home(c, group);
 
-	while (c->slot[i].page != NULL && c->slot[i].page != page) {
+	while (c->slot[i].group != 0 && c->slot[i].group != group) {
 		i = (i + 1) & c->mask;
 	}
-	return &c->slot[i];
+	return i;
+}
+
+static inline struct page_slot *find(struct page_counts *c, uint64_t group)
+{
+	if (c->slot[c->last].group != group) {
+		c->last = search(c, group);
+	}
+	return &c->slot[c->last];
 }
 
 static int grow(struct page_counts *c, uint32_t slots)
@@ -43,8 +61,8 @@ static int grow(struct page_counts *c, uint32_t slots)
 	bigger.mask = slots - 1;
 	bigger.seed = random_u64() | 1;
 	for (uint32_t i = 0; c->slot != NULL && i <= c->mask; i++) {
-		if (c->slot[i].page != NULL) {
-			*find(&bigger, c->slot[i].page) = c->slot[i];
+		if (c->slot[i].group != 0) {
+			bigger.slot[search(&bigger, c->slot[i].group)] = c->slot[i];
 		}
 	}
 	heap_free(c->slot);
@@ -85,41 +103,55 @@ void page_counts_fini(struct page_counts *c)
 
 bool page_count_add(struct page_counts *c, const void *page)
 {
+	uint64_t group = group_of(page);
 	struct page_slot *s;
 
 	if (c->uses >= c->reserved) {
 		return false;
 	}
+	s = find(c, group);
+	if (s->count[place_in_group(page)] == UINT16_MAX) {
+		return false;
+	}
+	s->group = group;
+	s->count[place_in_group(page)]++;
 	c->uses++;
-	s = find(c, page);
-	s->page = page;
-	s->count++;
 	return true;
 }
 
-void page_count_drop(struct page_counts *c, const void *page)
+static void slot_free(struct page_counts *c, uint32_t hole)
 {
-	struct page_slot *s = find(c, page);
-	uint32_t hole = (uint32_t)(s - c->slot);
-
-	c->uses--;
-	if (--s->count > 0) {
-		return;
-	}
 	/* Whoever stands behind and could not be found over the hole moves up. */
-	for (uint32_t i = (hole + 1) & c->mask; c->slot[i].page != NULL; i = (i + 1) & c->mask) {
-		uint32_t at = home(c, c->slot[i].page);
+	for (uint32_t i = (hole + 1) & c->mask; c->slot[i].group != 0; i = (i + 1) & c->mask) {
+		uint32_t at = home(c, c->slot[i].group);
 
 		if (((i - at) & c->mask) >= ((i - hole) & c->mask)) {
 			c->slot[hole] = c->slot[i];
 			hole = i;
 		}
 	}
-	c->slot[hole].page = NULL;
-	c->slot[hole].count = 0;
+	c->slot[hole] = (struct page_slot){ 0 };
+}
+
+void page_count_drop(struct page_counts *c, const void *page)
+{
+	struct page_slot *s = find(c, group_of(page));
+
+	c->uses--;
+	s->count[place_in_group(page)]--;
+	if (s->any == 0) {
+		slot_free(c, c->last);
+	}
 }
 
 bool page_count_has(const struct page_counts *c, const void *page)
 {
-	return c->uses > 0 && find(c, page)->page == page;
+	const struct page_slot *s;
+
+	if (c->uses == 0) {
+		return false;
+	}
+	/* A free slot counts nothing. */
+	s = &c->slot[search(c, group_of(page))];
+	return s->count[place_in_group(page)] != 0;
 }

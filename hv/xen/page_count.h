@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often each of some pages is in use: a hash table by page, with room for
- * as many pages as was reserved. Pages that aren't in use take no room.
+ * How often each of some pages is in use: a hash table by groups of pages side by side,
+ * as those of a request often are, with room for as many pages as was reserved. Groups
+ * without pages in use take no room.
  *
  * Locking: the caller's (LOCK_GRANT of the domain).
  * Invariants: no more pages than were reserved, so at most half of the slots
@@ -12,14 +13,20 @@
 
 #include "lib/types.h"
 
+#define PAGE_GROUP	4U
+
 struct page_slot {
-	const void *page;		/* NULL: free */
-	uint32_t count;
+	uint64_t group;			/* its number; 0: free */
+	union {
+		uint16_t count[PAGE_GROUP];
+		uint64_t any;		/* 0: none of them is in use */
+	};
 };
 
 struct page_counts {
 	struct page_slot *slot;		/* NULL while nothing was reserved */
 	uint32_t mask;
+	uint32_t last;			/* the slot that was looked for last */
 	uint32_t reserved;		/* uses that there is room for */
 	uint32_t uses;			/* now */
 	uint64_t seed;			/* odd */
@@ -31,7 +38,7 @@ MUST_CHECK int page_counts_reserve(struct page_counts *c, uint32_t n);
 void page_counts_release(struct page_counts *c, uint32_t n);
 void page_counts_fini(struct page_counts *c);
 
-/* One use more. False if the room is used up. */
+/* One use more. False if the room is used up, or it is in use 65535 times. */
 MUST_CHECK bool page_count_add(struct page_counts *c, const void *page);
 /* One less; `page` must be in use. */
 void page_count_drop(struct page_counts *c, const void *page);

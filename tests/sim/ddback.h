@@ -51,6 +51,7 @@ struct ddback {
 	unsigned int held_count;
 	int status;			/* of answers; not 0: nothing is done */
 	unsigned int requests, writes, indirect, flushes, discards;
+	unsigned int events;		/* that it raised */
 	uint64_t sectors;		/* what it says that it has */
 	bool read_only;
 	uint8_t disk[DB_SECTORS * BLK_SECTOR];
@@ -205,12 +206,29 @@ static inline void db_put(uint64_t id, unsigned int op, int status)
 	db.rsp++;
 }
 
-static inline void db_tell(void)
+static inline void db_event(void)
 {
-	atomic_store(&db_ring()->rsp_prod, db.rsp);
+	db.events++;
 	if (xg_port_op(db.v, EVTCHNOP_SEND, db.port) != 0) {
 		host_fatal("the back end's channel is closed");
 	}
+}
+
+/* Publish the answers, with an event if one is asked for; true if it is. */
+static inline bool db_push(void)
+{
+	uint32_t old = atomic_exchange(&db_ring()->rsp_prod, db.rsp);
+	bool asked = db.rsp - atomic_load(&db_ring()->rsp_event) < db.rsp - old;
+
+	if (asked) {
+		db_event();
+	}
+	return asked;
+}
+
+static inline void db_tell(void)
+{
+	(void)db_push();
 	host_run();
 }
 

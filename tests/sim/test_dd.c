@@ -413,6 +413,83 @@ static void test_pool(void **state)
 	(void)state;
 }
 
+/* Requests that are in the back end's hands, and mapped by it no more. */
+static void hold(struct blkfront *f, unsigned int count)
+{
+	struct bf_segment seg[16];
+
+	db.hold = true;
+	db.held_count = 0;
+	fill(f, count, seg);
+	db_run();
+	for (unsigned int i = 0; i < count; i++) {
+		assert_int_equal(db_unmap(DB_DATA_GFN + 1 + i, db.held[i].handle), GNTST_OKAY);
+	}
+	host_run();
+	host_load(db.v);
+}
+
+/* One of them is answered; true if that took an event. */
+static bool answer_one(unsigned int i)
+{
+	db_put(db.held[i].w[1], BLKIF_OP_WRITE, BLKIF_OKAY);
+	return db_push();
+}
+
+/*
+ * While many are in flight not every answer takes an event. What came without one
+ * doesn't wait for long, nor for more when there is nothing else to do.
+ */
+static void test_few_events(void **state)
+{
+	struct blkfront *f = start();
+	unsigned int events = 0;
+
+	hold(f, 16);
+	for (unsigned int i = 0; i < 16; i++) {
+		events += answer_one(i);
+	}
+	host_advance(2 * WORK_LATE_NS);
+	assert_int_equal(bf_collect(f, 0), 16);
+	/* For the first one, 7 more, 4, 2, and the last two. */
+	assert_int_equal(events, 6);
+	assert_int_equal(atomic_load(&db_ring()->rsp_event), db.rsp + 1);
+	/* The next event is for seven more, which don't come. */
+	hold(f, 16);
+	assert_true(answer_one(0));
+	assert_false(answer_one(1));
+	assert_false(answer_one(2));
+	assert_int_equal(bf_collect(f, 0), 1);
+	host_advance(2 * WORK_LATE_NS);
+	assert_int_equal(bf_collect(f, 0), 2);
+	/* Nothing for a while after each of the others: each takes an event. */
+	for (unsigned int i = 3; i < 16; i++) {
+		host_advance(2 * WORK_LATE_NS);
+		assert_true(answer_one(i));
+	}
+	assert_int_equal(bf_collect(f, 0), 13);
+	/* Few in flight: each at once. */
+	hold(f, 2 * DD_EVENT_PART - 1);
+	for (unsigned int i = 0; i < 2 * DD_EVENT_PART - 1; i++) {
+		assert_true(answer_one(i));
+	}
+	assert_int_equal(bf_collect(f, 0), 2 * DD_EVENT_PART - 1);
+	bf_free(f);
+	(void)state;
+}
+
+/* The disk goes with a look still to come. */
+static void test_look_after_the_end(void **state)
+{
+	struct blkfront *f = start();
+
+	hold(f, 16);
+	assert_true(answer_one(0));
+	bf_free(f);
+	db_die();
+	(void)state;
+}
+
 static bool driver_ends(void)
 {
 	host_run();
@@ -811,7 +888,9 @@ int main(void)
 		DD_TEST(test_guest_dies),
 		DD_TEST(test_both_die),
 		DD_TEST(test_pool),
-		DD_TEST(test_breaches),
+		DD_TEST(test_few_events),
+	DD_TEST(test_look_after_the_end),
+	DD_TEST(test_breaches),
 		DD_TEST(test_double_answer),
 		DD_TEST(test_hang), DD_TEST(test_lost_request),
 		DD_TEST(test_outage),

@@ -56,6 +56,35 @@ static void check_mapped(uint64_t gfn, uint64_t pa, unsigned int attr)
 	assert_int_equal(got_attr, attr);
 }
 
+static void check_block(uint64_t gfn, uint64_t first, uint64_t pages, uint64_t pa)
+{
+	struct p2m_block b;
+
+	assert_int_equal(p2m_lookup_block(&p2m, GFN(gfn), &b), 0);
+	assert_int_equal(b.gfn.v, first);
+	assert_int_equal(b.pages, pages);
+	assert_int_equal(b.pa.v, pa);
+	assert_int_equal(b.attr, RW | S2_DEVICE);
+}
+
+/* What is mapped as one, before and after a part of it goes. */
+static void test_block(void **state)
+{
+	struct p2m_block b;
+
+	assert_int_equal(p2m_map(&p2m, GFN(0x200), HPA(DEVICE), 9, RW | S2_DEVICE), 0);
+	assert_int_equal(p2m_map(&p2m, GFN(0x40000), HPA(DEVICE), 18, RW | S2_DEVICE), 0);
+	check_block(0x200, 0x200, 512, DEVICE);
+	check_block(0x3ff, 0x200, 512, DEVICE);
+	check_block(0x7fffe, 0x40000, 1 << 18, DEVICE);
+	assert_int_equal(p2m_unmap(&p2m, GFN(0x280)), 0);
+	check_block(0x281, 0x281, 1, DEVICE + 0x81 * PAGE_SIZE);
+	assert_int_equal(p2m_lookup_block(&p2m, GFN(0x280), &b), -ENOENT);
+	assert_int_equal(p2m_lookup_block(&p2m, GFN(0x400), &b), -ENOENT);
+	assert_int_equal(p2m_lookup_block(&p2m, GFN(1ULL << 52), &b), -ENOENT);
+	(void)state;
+}
+
 static void check_empty(uint64_t gfn)
 {
 	unsigned int attr;
@@ -515,6 +544,7 @@ UNIT_MAIN(
 	P2M_TEST(test_split_keeps_the_rest),
 	P2M_TEST(test_live_frame_is_freed_after_quiescence),
 	P2M_TEST(test_a_missing_flush_is_noticed),
+	P2M_TEST(test_block),
 	P2M_TEST(test_loans),
 	P2M_TEST(test_no_memory_changes_nothing),
 	P2M_TEST(test_free_in_steps),

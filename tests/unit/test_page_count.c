@@ -69,6 +69,31 @@ static void test_limits(void **state)
 	(void)state;
 }
 
+/* A page has a counter of its own, which doesn't run over into its neighbours'. */
+static void test_many_uses(void **state)
+{
+	struct page_counts c = { 0 };
+
+	assert_int_equal(page_counts_reserve(&c, UINT16_MAX + 10), 0);
+	for (unsigned int i = 0; i < UINT16_MAX; i++) {
+		assert_true(page_count_add(&c, page(5)));
+	}
+	assert_false(page_count_add(&c, page(5)));
+	assert_false(page_count_has(&c, page(4)));
+	assert_false(page_count_has(&c, page(6)));
+	assert_true(page_count_add(&c, page(6)));
+	for (unsigned int i = 0; i < UINT16_MAX; i++) {
+		assert_true(page_count_has(&c, page(5)));
+		page_count_drop(&c, page(5));
+	}
+	assert_false(page_count_has(&c, page(5)));
+	assert_true(page_count_has(&c, page(6)));
+	page_count_drop(&c, page(6));
+	assert_int_equal(c.uses, 0);
+	page_counts_fini(&c);
+	(void)state;
+}
+
 /* The longest search that there can be: slots in use side by side. */
 static unsigned int longest_run(const struct page_counts *c)
 {
@@ -76,7 +101,7 @@ static unsigned int longest_run(const struct page_counts *c)
 
 	/* Twice around: a run may go over the end. */
 	for (unsigned int i = 0; i < 2 * (c->mask + 1); i++) {
-		run = c->slot[i & c->mask].page != NULL ? run + 1 : 0;
+		run = c->slot[i & c->mask].group != 0 ? run + 1 : 0;
 		longest = run > longest ? run : longest;
 	}
 	return longest;
@@ -102,4 +127,5 @@ static void test_spread(void **state)
 	(void)state;
 }
 
-UNIT_MAIN(UNIT_TEST(test_model), UNIT_TEST(test_limits), UNIT_TEST(test_spread))
+UNIT_MAIN(UNIT_TEST(test_model), UNIT_TEST(test_limits), UNIT_TEST(test_many_uses),
+	  UNIT_TEST(test_spread))

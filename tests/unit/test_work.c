@@ -448,6 +448,30 @@ static void test_late_work_runs_before_sleep(void **state)
 	assert_int_equal(order, 12);
 }
 
+static void test_work_for_idleness(void **state)
+{
+	struct domain *d = host_domain_create(16, 1);
+
+	host_load(d->vcpus[0]);
+	work_queue_idle(&a.work);
+	work_queue_idle(&b.work);
+	work_queue_idle(&a.work);
+	/* While the CPU is busy exits don't count, only time. */
+	for (unsigned int i = 0; i < 10; i++) {
+		host_exit();
+	}
+	assert_int_equal(order, 0);
+	host_advance(WORK_LATE_NS);
+	assert_int_equal(order, 12);
+	host_domain_destroy(d);
+	order = 0;
+	assert_null(this_cpu()->current);
+	work_queue_idle(&c.work);
+	work_run_idle();
+	assert_int_equal(order, 3);
+	assert_false(timer_is_set(&this_cpu()->idle_timer));
+}
+
 #define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, unit_teardown)
 
 UNIT_MAIN(
@@ -461,6 +485,7 @@ UNIT_MAIN(
 	WORK_TEST(test_late_work_of_work_needs_no_other_exit),
 	WORK_TEST(test_late_work_that_repeats_needs_no_other_exit),
 	WORK_TEST(test_late_work_runs_before_sleep),
+	WORK_TEST(test_work_for_idleness),
 	WORK_TEST(test_endless_work_lets_the_guest_run),
 	WORK_TEST(test_many_pieces_let_the_guest_run),
 	WORK_TEST(test_idle_hook),
