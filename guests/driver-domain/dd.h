@@ -44,39 +44,60 @@ bool module_load(const char *name);
 /* Give the memory of the files back; nothing can be loaded after it. */
 void modules_forget(void);
 
-/* link.c: network interfaces */
+/* nics.c: which network interfaces there are */
 
 struct nic {
 	char name[NAME_LEN];	/* of the interface */
 	char device[NAME_LEN];	/* "0000:00:01.0" */
 	char driver[NAME_LEN];
 	unsigned int vif;	/* of a vif: its number */
+	bool netfront;		/* it is a netfront, no virtio device of the hypervisor */
 };
 
 #define NICS_MAX 8
 
 /* Network cards in the order of their addresses. How many. */
 unsigned int nics_find(struct nic *nics, unsigned int max);
-/* Whether the hypervisor gave the domain any vif, a netfront or a virtio device. */
-bool vifs_expected(void);
-/* Vifs in the order of their numbers. */
+/* How many vifs the hypervisor gave the domain. */
+unsigned int vifs_expected(void);
+/* vifs that have a driver, in the order of their numbers. */
 unsigned int vifs_find(struct nic *vifs, unsigned int max);
-/* Set MTU and promiscuous mode, and bring it up. */
-bool link_up(const char *name, unsigned int mtu);
+
+/* link.c: network interfaces */
+
+/* A card that can't is used with what it has. */
+void link_mtu(const char *name, unsigned int mtu);
+/* Set promiscuous mode, and bring it up. */
+bool link_up(const char *name);
 bool link_down(const char *name);
-/* Whatever comes in at `from` goes out at `to`, unchanged. */
+/* Whatever comes in at `from` goes out at `to`, unchanged, by tc. */
 bool link_redirect(const char *from, const char *to);
+/* Have the driver run an XDP program for each frame; -1: none. 0 or an error's number. */
+int link_set_xdp(const char *name, int program);
+
+/* offload.c: what drivers do by themselves */
+
 /* No frames larger than the sender made them, but as GRO does it. */
 void link_no_lro(const char *name);
 /* No TCP segments by a card that is known to make them wrongly. */
 void link_no_wrong_segments(const char *name);
-/* Don't look for frames that could become one: a netfront's are large already. */
+/* Don't look for frames that could become one: those of a vif are large already. */
 void link_no_gro(const char *name);
 /*
  * virtio_net, before it's up: no interrupt for each frame sent. What was sent is
  * freed when the next one is.
  */
 void link_no_sent_irqs(const char *name);
+/* Frames that were to be sent by XDP and weren't. They count as nothing else. */
+uint64_t link_xdp_drops(const char *name);
+
+/* xdp.c */
+
+/*
+ * Whatever comes in at one goes out at the other, unchanged, in both directions.
+ * False if a driver or the kernel can't do that; nothing is changed then.
+ */
+bool xdp_connect(const char *a, const char *b);
 
 /* disk.c: disks for other VMs */
 

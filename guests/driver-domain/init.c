@@ -9,6 +9,7 @@
  *   mv.nic=ADDRESS,...   these cards, for vif 0, 1, ...; else all, in the
  *                        order of their PCI addresses
  *   mv.mtu=BYTES         instead of what XenStore says of the vif
+ *   mv.xdp=VIF,...       XDP for these vifs only, or "none"; else for all that can
  *   mv.lvm=DISK,...      logical volumes are on these disks and partitions
  *
  * The kernel runs it as /sbin/poweroff and /sbin/reboot, too, when the
@@ -43,6 +44,7 @@ struct pair {
 	struct nic nic;
 	struct nic vif;
 	unsigned int mtu;
+	bool xdp;		/* how frames go from one to the other; else by tc */
 	/* Frames seen so far, into and out of the domain: [0] card to vif. */
 	uint64_t in[2];
 	uint64_t out[2];
@@ -164,25 +166,72 @@ static unsigned int mtu_of(const struct nic *vif)
 	return (unsigned int)file_number(path, 1500);
 }
 
+/* Does mv.xdp say something of the vif? */
+static bool xdp_named(unsigned int vif, bool *wanted)
+{
+	char list[64];
+	bool named = cmdline_word("mv.xdp", list, sizeof(list));
+
+	*wanted = !named;
+	if (!named || strcmp(list, "none") == 0) {
+		return named;
+	}
+	for (char *save, *word = strtok_r(list, ",", &save); word != NULL;
+	     word = strtok_r(NULL, ",", &save)) {
+		char *end;
+		unsigned long number = strtoul(word, &end, 10);
+
+		if (*end != '\0') {
+			say("mv.xdp: '%s' is no number of a vif", word);
+		} else if (number == vif) {
+			*wanted = true;
+		}
+	}
+	return true;
+}
+
+/* XDP is the shorter way, but a netfront's driver hasn't got it for all frames. */
+static bool try_xdp(const struct pair *p)
+{
+	bool wanted;
+	bool named = xdp_named(p->vif.vif, &wanted);
+
+	if (wanted && named && p->vif.netfront) {
+		say("vif %u: no XDP, for it is a netfront", p->vif.vif);
+	}
+	return wanted && !p->vif.netfront && xdp_connect(p->nic.name, p->vif.name);
+}
+
+static bool redirect(struct pair *p)
+{
+	p->xdp = try_xdp(p);
+	return p->xdp || (link_redirect(p->nic.name, p->vif.name) &&
+			  link_redirect(p->vif.name, p->nic.name));
+}
+
+static void no_sent_irqs(const struct nic *nic)
+{
+	if (strcmp(nic->driver, "virtio_net") == 0) {
+		link_no_sent_irqs(nic->name);
+	}
+}
+
 static bool connect_pair(struct pair *p)
 {
 	p->mtu = mtu_of(&p->vif);
 	link_no_lro(p->nic.name);
 	link_no_wrong_segments(p->nic.name);
 	link_no_gro(p->vif.name);
-	if (strcmp(p->nic.driver, "virtio_net") == 0) {
-		link_no_sent_irqs(p->nic.name);
-	}
-	if (strcmp(p->vif.driver, "virtio_net") == 0) {
-		link_no_sent_irqs(p->vif.name);
-	}
-	if (!link_redirect(p->nic.name, p->vif.name) ||
-	    !link_redirect(p->vif.name, p->nic.name) ||
-	    !link_up(p->vif.name, p->mtu) || !link_up(p->nic.name, p->mtu)) {
+	no_sent_irqs(&p->nic);
+	no_sent_irqs(&p->vif);
+	/* Before XDP: drivers may take it with some MTUs only. */
+	link_mtu(p->vif.name, p->mtu);
+	link_mtu(p->nic.name, p->mtu);
+	if (!redirect(p) || !link_up(p->vif.name) || !link_up(p->nic.name)) {
 		return false;
 	}
-	say("vif %u is on %s (%s, %s), MTU %u", p->vif.vif, p->nic.name, p->nic.driver,
-	    p->nic.device, p->mtu);
+	say("vif %u is on %s (%s, %s), MTU %u, by %s", p->vif.vif, p->nic.name, p->nic.driver,
+	    p->nic.device, p->mtu, p->xdp ? "XDP" : "tc");
 	return true;
 }
 
@@ -195,13 +244,13 @@ static void connect_all(void)
 	uint64_t begin = now_ms();
 
 	/* A VM may have disks only. */
-	if (has_store && !vifs_expected()) {
+	if (has_store && vifs_expected() == 0) {
 		return;
 	}
 	while ((nic_count = choose_nics(nics)) == 0 && now_ms() - begin < FIND_MS) {
 		usleep(10000);
 	}
-	while ((vif_count = vifs_find(vifs, NICS_MAX)) == 0 && has_store &&
+	while ((vif_count = vifs_find(vifs, NICS_MAX)) < vifs_expected() &&
 	       now_ms() - begin < FIND_MS) {
 		usleep(10000);
 	}
@@ -220,7 +269,7 @@ static void connect_all(void)
 	}
 	/* Without a switch: what the card can do is of interest all the same. */
 	for (unsigned int i = vif_count; i < nic_count; i++) {
-		if (link_up(nics[i].name, 1500)) {
+		if (link_up(nics[i].name)) {
 			say("%s (%s, %s) is up and unused", nics[i].name, nics[i].driver,
 			    nics[i].device);
 		}
@@ -278,11 +327,17 @@ static void report(const struct pair *p)
 	};
 	char path[PATH_LEN];
 	int at = snprintf(path, sizeof(path), "data/uplink/%u/", p->vif.vif);
+	uint64_t drops = p->xdp ? link_xdp_drops(p->nic.name) : 0;
 
 	for (unsigned int i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		strcpy(path + at, counters[i][0]);
 		store_write(path, "%llu",
 			    (unsigned long long)statistic(p->nic.name, counters[i][1]));
+	}
+	/* .. the last of which XDP counts elsewhere. */
+	if (drops > 0) {
+		store_write(path, "%llu", (unsigned long long)(
+			    statistic(p->nic.name, "tx_dropped") + drops));
 	}
 	strcpy(path + at, "link");
 	store_write(path, "%s", carrier(p->nic.name) ? "up" : "down");
