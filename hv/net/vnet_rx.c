@@ -248,6 +248,7 @@ static bool ring_open(struct vnet *n, struct net_batch *b)
 		spin_unlock(&n->rx_lock);
 		return false;
 	}
+	vring_begin(&n->rx);
 	b->out = &n->vif->port;
 	b->out_queue = n;
 	return true;

@@ -226,7 +226,10 @@ static void walk_locked(struct vnet *n)
 		.in = &n->vif->port, .counts = n->counts, .cache = &n->cache,
 	};
 	unsigned int frames = 0;
-	int end = walk(n, &b, &frames);
+	int end;
+
+	vring_begin(&n->tx);
+	end = walk(n, &b, &frames);
 
 	if (end > 0) {
 		work_queue(&n->tx_work);

@@ -29,6 +29,14 @@ struct vring_area {
 	uint8_t *page[VRING_AREA_PAGES];
 };
 
+/* Where the driver's memory was found last, as far as it is in one piece. */
+struct vring_window {
+	uint64_t first;			/* its address there */
+	uint64_t size;			/* 0: nowhere */
+	uint8_t *data;
+	unsigned int attr;
+};
+
 struct vring {
 	struct domain *domain;
 	uint16_t size;			/* 0: not open */
@@ -40,6 +48,7 @@ struct vring {
 	struct vring_area desc;
 	struct vring_area avail;
 	struct vring_area used;
+	struct vring_window window;	/* good for one hold of the caller's lock */
 };
 
 struct vring_config {
@@ -69,6 +78,15 @@ struct vring_chain {
  */
 MUST_CHECK int vring_open(struct vring *r, struct domain *d, const struct vring_config *c,
 			  bool event_idx);
+/*
+ * The caller begins to walk: before the first vring_piece() with the lock that is held
+ * for all that follow.
+ */
+static inline void vring_begin(struct vring *r)
+{
+	r->window.size = 0;
+}
+
 /* Let go of it; nothing happens if it isn't open. */
 void vring_close(struct vring *r);
 
