@@ -59,7 +59,6 @@ static int buffer_take(struct vnet *n, uint32_t *want)
 {
 	struct vring_chain c;
 	uint32_t got = 0;
-	uint32_t len;
 	int err;
 
 	if (n->rx.avail_next == n->rx.avail_seen) {
@@ -77,12 +76,11 @@ static int buffer_take(struct vnet *n, uint32_t *want)
 		if (n->pieces == VNET_PIECES) {
 			return -E2BIG;
 		}
-		err = vring_piece(&n->rx, &c, true, *want - got, &p->data, &len);
-		if (len == 0) {
+		err = vring_piece(&n->rx, &c, true, *want - got, &p->data, &p->len);
+		if (p->len == 0) {
 			break;
 		}
-		p->len = len;
-		got += len;
+		got += p->len;
 		n->pieces++;
 	}
 	if (err != 0) {

@@ -84,25 +84,6 @@ void vring_close(struct vring *r)
 	}
 }
 
-/* Read the next descriptor of a chain that isn't empty. */
-static inline int chain_next(struct vring *r, struct vring_chain *c)
-{
-	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
-	uint64_t addr = p[0];
-	uint64_t rest = p[1];		/* length, flags, next: one word */
-	uint16_t flags = (uint16_t)(rest >> 32);
-
-	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
-		return -EINVAL;
-	}
-	c->writable = (flags & VRING_DESC_WRITE) != 0;
-	c->addr = addr;
-	c->len = (uint32_t)rest;
-	c->next = (uint16_t)(rest >> 48);
-	c->more = (flags & VRING_DESC_NEXT) != 0;
-	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
-}
-
 /* Look where the driver's memory around `addr` is. */
 static NOINLINE int window_move(struct vring *r, uint64_t addr)
 {
@@ -124,13 +105,12 @@ static NOINLINE int window_move(struct vring *r, uint64_t addr)
 static inline int memory_at(struct vring *r, uint64_t addr, bool write, uint8_t **data,
 			    uint64_t *size)
 {
-	const unsigned int want = P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
 	const struct vring_window *w = &r->window;
 
 	if (addr - w->first >= w->size && unlikely(window_move(r, addr) != 0)) {
 		return -EFAULT;
 	}
-	if (unlikely((w->attr & want) != want)) {
+	if (unlikely((w->attr & vring_want(write)) != vring_want(write))) {
 		return -EFAULT;
 	}
 	*data = w->data + (addr - w->first);
@@ -138,8 +118,8 @@ static inline int memory_at(struct vring *r, uint64_t addr, bool write, uint8_t 
 	return 0;
 }
 
-int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
-		uint8_t **data, uint32_t *len)
+int vring_piece_slow(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
+		     uint8_t **data, uint32_t *len)
 {
 	*len = 0;
 	while (c->len == 0) {
@@ -148,7 +128,7 @@ int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max
 		if (!c->more) {
 			return 0;
 		}
-		err = chain_next(r, c);
+		err = vring_next(r, c);
 		if (unlikely(err != 0)) {
 			return err;
 		}
