@@ -614,6 +614,10 @@ static void learn(struct aoe_target *t, struct aoe_frame *f, unsigned int copy, 
 	struct aoe_path *p = f->path;
 
 	if (copy != f->copies - 1) {
+		/* None that is sent again would tell that the way has become that long. */
+		if (copy == f->chunk_copy && now - f->sent_first > p->srtt * AOE_LONGEST) {
+			path_measure(p, now - f->sent_first);
+		}
 		path_too_fast(t, p, now - f->sent_first);
 		return;
 	}

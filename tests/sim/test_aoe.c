@@ -302,6 +302,32 @@ static void test_slow_answers_are_forgotten(void **state)
 	(void)state;
 }
 
+/* The round trip becomes a thousand times longer: a few copies later that is known. */
+static void test_longer_way(void **state)
+{
+	struct blkfront *f = start(0, &linux_defaults);
+	uint64_t resent, took = 0;
+
+	for (unsigned int i = 0; i < 40; i++) {
+		(void)timed(f, BLKIF_OP_READ, 8);
+	}
+	at[0].delay = 160 * MS;
+	for (unsigned int i = 0; i < 10; i++) {
+		(void)timed(f, i % 2 == 0 ? BLKIF_OP_READ : BLKIF_OP_WRITE, 8);
+	}
+	resent = counter(0, AOE_RESENT);
+	assert_true(resent < 40);
+	for (unsigned int i = 0; i < 20; i++) {
+		took = timed(f, BLKIF_OP_READ, 256);
+	}
+	/* The window has grown again. */
+	assert_true(took < 2 * at[0].delay);
+	assert_int_equal(counter(0, AOE_RESENT), resent);
+	assert_int_equal(counter(0, AOE_OUTAGES), 0);
+	bf_free(f);
+	(void)state;
+}
+
 /* A target that stands still for a moment isn't sent everything once more. */
 static void test_busy_target(void **state)
 {
@@ -960,7 +986,7 @@ int main(void)
 		AOE_TEST(test_read_write), AOE_TEST(test_small_segments),
 		AOE_TEST(test_late_target), AOE_TEST(test_small_mtu),
 		AOE_TEST(test_cost_of_a_loss), AOE_TEST(test_slow_answers),
-		AOE_TEST(test_slow_answers_are_forgotten),
+		AOE_TEST(test_slow_answers_are_forgotten), AOE_TEST(test_longer_way),
 		AOE_TEST(test_busy_target), AOE_TEST(test_cost_of_losing_all),
 		AOE_TEST(test_loss), AOE_TEST(test_late_frames), AOE_TEST(test_duplicates),
 		AOE_TEST(test_jitter), AOE_TEST(test_window),

@@ -227,6 +227,44 @@ def test_bad_wire(scene, fault, setting):
     assert after.get("errors", 0) == before.get("errors", 0)
 
 
+def latencies(scene, size, losses, apart):
+    """fio reads pieces of that size, one at a time; so many frames are lost meanwhile,
+    each with so many requests since the last. The median of all latencies and the
+    highest ones, as many as losses, in microseconds."""
+    job = scene.client.start(
+        "cd /tmp && rm -f lat*; fio --name=lat --filename=/dev/xvdb --direct=1 "
+        f"--ioengine=libaio --iodepth=1 --rw=randread --bs={size} --size=64m "
+        f"--number_ios={(losses + 2) * apart} --write_lat_log=lat >fio.lat 2>&1 && "
+        "cut -d, -f2 lat_clat.1.log | sort -n >lat && "
+        f"sed -n $(($(wc -l <lat) / 2))p lat && tail -n {losses} lat")
+    at = scene.counters().get("reads", 0)
+    for number in range(losses):
+        at += apart
+        scene.machine.wait_for(lambda: scene.counters().get("reads", 0) > at, 60,
+                               f"fio did not read {apart} times")
+        scene.wire.lose = ("ask", "answer")[number % 2]
+    found = job.wait(120).output.split()
+    assert scene.wire.lose is None
+    return [int(nanoseconds) / 1000 for nanoseconds in found]
+
+
+def test_one_lost_frame(scene):
+    """A frame that is lost alone costs its request less than 4 round trips, whether
+    nothing else is under way or 15 others are. The wire is long, so that the emulator's
+    own delays are short beside a round trip, but for some: what counts is the middle."""
+    trip = None
+    scene.wire.delay = 0.08
+    for size, losses, apart in (("1k", 9, 20), ("16k", 9, 20)):
+        before = scene.counters()
+        usual, *slow = latencies(scene, size, losses, apart)
+        trip = trip or usual
+        cost = [(latency - usual) / trip for latency in slow]
+        print(f"{size}: {usual:.0f} us, a round trip {trip:.0f} us; the slowest took "
+              f"{[round(trips, 1) for trips in cost]} trips more", flush=True)
+        assert scene.counters()["resent"] - before.get("resent", 0) >= losses
+        assert cost[losses // 2] < 4
+
+
 def test_garbage(scene):
     """A third of the answers is nonsense. Requests may fail, which the guest is
     told; when that is over the disk works and holds what is written."""

@@ -8,13 +8,16 @@ overtaken or changed, as told while it runs.
 
 Locking: the attributes are single values, read once a frame.
 """
+import collections
 import os
 import random
+import select
 import shutil
 import socket
 import struct
 import tempfile
 import threading
+import time
 
 # Offsets in a frame that has an 802.1Q tag.
 TYPE, FLAGS, COMMAND, TAG = 16, 18, 23, 24
@@ -40,6 +43,8 @@ class FaultyWire:
     def __init__(self, target, seed=1):
         self.loss = self.double = self.reorder = 0.0    # probabilities
         self.unplugged = False
+        self.delay = 0          # seconds each way, for a long wire
+        self.lose = None        # "ask" or "answer": the next of a disk is lost
         self.change = None      # change(frame, Request or None): list of frames
         self.changed = 0        # frames that it changed
         self._random = random.Random(seed)
@@ -86,14 +91,23 @@ class FaultyWire:
     def mend(self):
         """No faults any more."""
         self.loss = self.double = self.reorder = 0.0
-        self.unplugged, self.change = False, None
+        self.unplugged, self.lose, self.change = False, None, None
+        self.delay = 0
 
     def chance(self, probability):
         with self._lock:
             return self._random.random() < probability
 
+    def _loses(self, which, frame):
+        """Whether this is the one frame that is to be lost."""
+        if self.lose != which or frame[TYPE:TYPE + 2] != AOE or \
+                len(frame) < DATA or frame[COMMAND] != ATA:
+            return False
+        self.lose = None
+        return True
+
     def _ask(self, frame):
-        if frame[TYPE:TYPE + 2] != AOE:
+        if frame[TYPE:TYPE + 2] != AOE or self._loses("ask", frame):
             return []           # the others at QEMU's hub
         if frame[COMMAND] == ATA and len(frame) >= DATA:
             with self._lock:
@@ -103,6 +117,8 @@ class FaultyWire:
         return [frame]
 
     def _answer(self, frame):
+        if self._loses("answer", frame):
+            return []
         change = self.change
         if change is None or frame[TYPE:TYPE + 2] != AOE or \
                 len(frame) <= MAX_SECTORS:
@@ -115,26 +131,27 @@ class FaultyWire:
         return frames
 
     def _carry(self, source, sink, path, look):
-        held = []
+        held, under_way = [], collections.deque()
         while True:
+            due = under_way[0][0] - time.monotonic() if under_way else HOLD_S
             try:
-                frames = look(source.recv(65536))
-            except TimeoutError:
-                frames = []
-            except OSError:
+                ready, _, _ = select.select([source], [], [], min(max(due, 0), HOLD_S))
+                frames = look(source.recv(65536)) if ready else []
+            except (OSError, ValueError):
                 return          # closed
             late, held = held, []
+            passed = []
             for frame in frames:
                 if self.unplugged or self.chance(self.loss):
                     continue
                 if self.chance(self.reorder):
                     held.append(frame)
                     continue
-                self._send(sink, frame, path)
-                if self.chance(self.double):
-                    self._send(sink, frame, path)
-            for frame in late:
-                self._send(sink, frame, path)
+                passed += [frame] * (2 if self.chance(self.double) else 1)
+            arrives = time.monotonic() + self.delay
+            under_way.extend((arrives, frame) for frame in passed + late)
+            while under_way and under_way[0][0] <= time.monotonic():
+                self._send(sink, under_way.popleft()[1], path)
 
     @staticmethod
     def _send(sink, frame, path):
