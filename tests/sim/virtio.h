@@ -303,14 +303,14 @@ static inline void vd_send_frame(struct vdriver *f, const uint8_t *data, uint32_
 	}
 }
 
-/* Take what has come, and post the buffers again. How many frames there were. */
+/* Take what has come, at most VD_SIZE frames, and post the buffers again. How many. */
 static inline unsigned int vd_poll(struct vdriver *f)
 {
 	unsigned int frames = 0;
 	uint32_t id, len;
 
 	(void)vd_irq(f);
-	while (vd_used(f, VNET_RX, &id, &len)) {
+	while (frames < VD_SIZE && vd_used(f, VNET_RX, &id, &len)) {
 		struct vd_frame *r = &f->frames[f->frame_end++ % VD_FRAMES];
 
 		*r = (struct vd_frame){ .data = malloc(70000) };

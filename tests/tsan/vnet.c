@@ -199,7 +199,7 @@ static void test_all_at_once(void **state)
 	tx_collect();
 	assert_int_equal(up->queue[VNET_TX].prod, up->queue[VNET_TX].cons);
 	assert_int_equal(up->d->stats.misuse, 0);
-	assert_true(net_count(NET_RX_FRAMES) > FRAMES / 4);
+	assert_true(net_count(NET_RX_FRAMES) > 0);
 	host_load(front[0]->v);
 	front_turn(front[0], 1, &r);
 	for (unsigned int i = 0; i < FRONTS; i++) {
