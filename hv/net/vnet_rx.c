@@ -128,10 +128,14 @@ static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t us
 
 /* --- copying ---------------------------------------------------------------------- */
 
-/* What is known of the frame. False: its checksum isn't where it can be told of. */
+/*
+ * What is known of the frame. False: its checksum isn't where it can be told of, or what
+ * its sender said of GSO isn't so, which the driver might believe.
+ */
 static bool header_make(const struct vnet *n, const struct net_frame *f, struct vnet_header *h)
 {
 	struct offload_headers o;
+	uint32_t header_len = 0;
 
 	*h = (struct vnet_header){ .gso_type = VNET_HDR_GSO_NONE };
 	if (f->csum == NET_CSUM_VALID && (n->rx_features & VNET_F_GUEST_CSUM) != 0) {
@@ -140,7 +144,8 @@ static bool header_make(const struct vnet *n, const struct net_frame *f, struct 
 	if (f->csum != NET_CSUM_BLANK) {
 		return true;
 	}
-	if (offload_parse(f, &o) != 0) {
+	if ((f->gso == NET_GSO_NONE ? offload_parse(f, &o) :
+	     offload_parse_gso(f, &o, &header_len)) != 0) {
 		return false;
 	}
 	h->flags = VNET_HDR_CSUM;
@@ -149,7 +154,7 @@ static bool header_make(const struct vnet *n, const struct net_frame *f, struct 
 	if (f->gso != NET_GSO_NONE) {
 		h->gso_type = f->gso == NET_GSO_TCPV4 ? VNET_HDR_GSO_TCPV4 : VNET_HDR_GSO_TCPV6;
 		h->gso_size = f->mss;
-		h->header_len = (uint16_t)(o.l4 + (f->head[o.l4 + 12] >> 4) * 4U);
+		h->header_len = (uint16_t)header_len;
 	}
 	return true;
 }

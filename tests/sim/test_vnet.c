@@ -236,6 +236,38 @@ static void test_offloads_from(void **state)
 	(void)state;
 }
 
+/* What a sender says of a large frame is told to the driver only if it is so. */
+static void test_gso_lies(void **state)
+{
+	struct nf_send s = { .flags = NETIF_TXF_CSUM_BLANK, .mss = 1000, .gso = NET_GSO_TCPV4 };
+	struct frame_make m = from_to(1, OUTSIDE);
+
+	made(1500, VD_ALL);
+	m.payload = 200;
+	m.blank = true;
+	a_send(&m, &s);			/* it's UDP */
+	m.udp = false;
+	s.gso = NET_GSO_TCPV6;
+	a_send(&m, &s);			/* it's IPv4 */
+	s.gso = NET_GSO_TCPV4;
+	for (unsigned int words = 0; words < 5; words++) {
+		uint32_t len = (uint32_t)frame_write(text, &m);
+
+		text[46] = (uint8_t)(words << 4);	/* a TCP header of so many */
+		nf_send_frame(a, text, len, &s);
+	}
+	m.payload = 10;
+	frame_write(text, &m);
+	text[46] = 15 << 4;		/* longer than the frame */
+	nf_send_frame(a, text, 64, &s);
+	assert_int_equal(vd_poll(up), 0);
+	assert_int_equal(net_count(NET_DROP_RX_OFFLOAD), 8);
+	m.payload = 200;
+	a_send(&m, &s);
+	free(expect_up().data);
+	(void)state;
+}
+
 /* A checksum at an unusual place is made here. */
 static void test_odd_checksum(void **state)
 {
@@ -726,9 +758,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
-		T(test_offloads_from), T(test_odd_checksum), T(test_bad_headers),
-		T(test_interrupts), T(test_completions), T(test_polling), T(test_hang), T(test_registers),
-		T(test_features), T(test_bad_queues), T(test_rings_are_pinned),
+		T(test_offloads_from), T(test_gso_lies), T(test_odd_checksum),
+		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
+		T(test_hang), T(test_registers), T(test_features), T(test_bad_queues),
+		T(test_rings_are_pinned),
 		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
 		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
 	};
