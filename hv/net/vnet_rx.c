@@ -25,15 +25,15 @@ static enum net_verdict count_drop(struct vnet *n, enum net_counter why)
 
 /*
  * A wire must always take frames. If its guest posts no buffer from one that
- * found none to the timer's end, it has hung (docs/driver-domain.md).
+ * found none to the timer's end, or leaves a device that failed as it is, it has hung
+ * (docs/driver-domain.md).
  */
-static enum net_verdict lack(struct vnet *n)
+void vnet_hang_watch_locked(struct vnet *n)
 {
 	if (n->vif->hang_s != 0 && !timer_is_set(&n->hang_timer)) {
 		n->hang_seen = n->rx.avail_seen;
 		timer_set(&n->hang_timer, arch_now() + n->vif->hang_s * VIF_HANG_NS);
 	}
-	return count_drop(n, NET_DROP_RX_FULL);
 }
 
 void vnet_hang_timer(struct timer *t)
@@ -43,7 +43,9 @@ void vnet_hang_timer(struct timer *t)
 	bool hung;
 
 	spin_lock(&n->rx_lock);
-	hung = n->rx_up && vring_avail(&n->rx, &count) == 0 && n->rx.avail_seen == n->hang_seen;
+	hung = n->rx_up && (virtio_failed(&n->dev) ||
+			    (vring_avail(&n->rx, &count) == 0 &&
+			     n->rx.avail_seen == n->hang_seen));
 	spin_unlock(&n->rx_lock);
 	if (hung) {
 		vif_hung(n->vif);
@@ -116,7 +118,8 @@ static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t us
 	n->rx.used_next = used;
 	switch (err) {
 	case -ENOSPC:
-		return lack(n);
+		vnet_hang_watch_locked(n);
+		return count_drop(n, NET_DROP_RX_FULL);
 	case -E2BIG:
 		return count_drop(n, NET_DROP_RX_SIZE);
 	default:

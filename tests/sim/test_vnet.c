@@ -434,6 +434,50 @@ static void test_hang(void **state)
 	(void)state;
 }
 
+static unsigned int told_up, told_down;
+
+static void hook(const struct net_port *p, bool is_up)
+{
+	(void)p;
+	told_up += is_up;
+	told_down += !is_up;
+}
+
+/* Its driver broke the ring, and neither resets the device nor takes frames any more. */
+static void test_failed_is_hung(void **state)
+{
+	struct domain *d;
+
+	told_up = 0;
+	told_down = 0;
+	net_uplink_hook = hook;
+	made(1500, VD_ALL);
+	d = domain_get(up->d);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(told_up, i + 1);
+		assert_int_equal(told_down, i);
+		vd_avail(up, VNET_TX, VD_SIZE);
+		vd_write(up, VMMIO_QUEUE_NOTIFY, VNET_TX);
+		host_advance(SECOND);
+		assert_int_equal(told_down, i + 1);
+		if (i == 0) {
+			/* It was reset in time. */
+			driver_starts(VD_ALL);
+			host_advance(20 * SECOND);
+			assert_int_equal(d->state, DOMAIN_RUNNING);
+		}
+	}
+	host_advance(3 * SECOND);
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	host_advance(SECOND + 1000000);
+	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
+	domain_put(d);
+	net_uplink_hook = NULL;
+	assert_int_equal(told_up, 2);
+	assert_int_equal(told_down, 2);
+	(void)state;
+}
+
 /* --- registers ------------------------------------------------------------------------ */
 
 static void test_registers(void **state)
@@ -760,8 +804,8 @@ int main(void)
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
 		T(test_offloads_from), T(test_gso_lies), T(test_odd_checksum),
 		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
-		T(test_hang), T(test_registers), T(test_features), T(test_bad_queues),
-		T(test_rings_are_pinned),
+		T(test_hang), T(test_failed_is_hung), T(test_registers), T(test_features),
+		T(test_bad_queues), T(test_rings_are_pinned),
 		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
 		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
 	};
