@@ -162,12 +162,27 @@ int offload_checksum_at(struct net_frame *f, uint32_t from, uint32_t at)
 	return 0;
 }
 
+int offload_parse_gso(const struct net_frame *f, struct offload_headers *h, uint32_t *header_len)
+{
+	int err = offload_parse(f, h);
+
+	if (err != 0) {
+		return err;
+	}
+	if (h->protocol != IP_TCP || h->v6 != (f->gso == NET_GSO_TCPV6) || f->mss == 0) {
+		return -EINVAL;
+	}
+	*header_len = h->l4 + (f->head[h->l4 + 12] >> 4) * 4U;
+	return *header_len < h->l4 + TCP_HLEN || *header_len > h->l4 + h->l4_len ? -EINVAL : 0;
+}
+
 static NOINLINE bool segments_fit(const struct net_frame *f, uint32_t most)
 {
 	struct offload_headers h;
+	uint32_t header_len;
 
-	return f->gso != NET_GSO_NONE && offload_parse(f, &h) == 0 && h.protocol == IP_TCP &&
-	       h.l4 + (f->head[h.l4 + 12] >> 4) * 4U + f->mss <= most;
+	return f->gso != NET_GSO_NONE && offload_parse_gso(f, &h, &header_len) == 0 &&
+	       header_len + f->mss <= most;
 }
 
 bool offload_fits(const struct net_frame *f, uint32_t mtu)
@@ -179,20 +194,15 @@ bool offload_fits(const struct net_frame *f, uint32_t mtu)
 
 int offload_segments_init(struct offload_segments *s, const struct net_frame *f)
 {
-	int err = offload_parse(f, &s->h);
+	int err = offload_parse_gso(f, &s->h, &s->header_len);
 
 	if (err != 0) {
 		return err;
 	}
-	if (s->h.protocol != IP_TCP || s->h.v6 != (f->gso == NET_GSO_TCPV6) || f->mss == 0) {
+	if (s->header_len > f->head_len) {
 		return -EINVAL;
 	}
 	s->frame = f;
-	s->header_len = s->h.l4 + (f->head[s->h.l4 + 12] >> 4) * 4U;
-	if (s->header_len < s->h.l4 + TCP_HLEN || s->header_len > f->head_len ||
-	    s->header_len > s->h.l4 + s->h.l4_len) {
-		return -EINVAL;
-	}
 	s->payload = s->h.l4 + s->h.l4_len - s->header_len;
 	s->done = 0;
 	s->index = 0;

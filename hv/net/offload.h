@@ -29,6 +29,13 @@ struct offload_headers {
 MUST_CHECK int offload_parse(const struct net_frame *f, struct offload_headers *h);
 
 /*
+ * The same for a GSO frame; the bytes of all headers, which may go beyond the head.
+ * -EINVAL: it is not a TCP frame of its GSO type.
+ */
+MUST_CHECK int offload_parse_gso(const struct net_frame *f, struct offload_headers *h,
+				 uint32_t *header_len);
+
+/*
  * Finish a NET_CSUM_BLANK frame's checksum; it becomes NET_CSUM_VALID.
  * -EINVAL as above.
  */

@@ -14,11 +14,29 @@ static uint32_t status_get(const struct virtio_device *dev)
 	return atomic_load_explicit(&dev->status, memory_order_relaxed);
 }
 
+/* Unless it was reset meanwhile, and may run again. */
+static void failing_fn(struct work *w)
+{
+	struct virtio_device *dev = container_of(w, struct virtio_device, failing);
+	bool ceases;
+
+	spin_lock(&dev->lock);
+	ceases = dev->running && virtio_failed(dev);
+	if (ceases) {
+		dev->running = false;
+	}
+	spin_unlock(&dev->lock);
+	if (ceases) {
+		dev->ops->changed(dev, false);
+	}
+}
+
 void virtio_init(struct virtio_device *dev)
 {
 	spin_init(&dev->lock, LOCK_NET_DEVICE);
 	atomic_init(&dev->status, 0);
 	atomic_init(&dev->irq_status, 0);
+	work_init(&dev->failing, failing_fn);
 }
 
 void virtio_raise(struct virtio_device *dev, uint32_t what)
@@ -42,6 +60,7 @@ void virtio_fail(struct virtio_device *dev, const char *why)
 	}
 	atomic_fetch_add_explicit(&dev->domain->stats.misuse, 1, memory_order_relaxed);
 	log_guest(dev->domain->id, "virtio device %u needs a reset: %s", dev->slot, why);
+	work_queue(&dev->failing);
 	if ((old & VIRTIO_DRIVER_OK) != 0) {
 		virtio_raise(dev, VMMIO_IRQ_CONFIG);
 	}

@@ -10,12 +10,13 @@
  * Locking: `lock` for all but notifications and interrupts, which are single words.
  * Locks of rank LOCK_NET_TX and higher may be taken within it.
  * Invariants: a queue is open if and only if it is `ready`. `running` holds between
- * DRIVER_OK and the reset, and not while anything failed.
+ * DRIVER_OK and the reset; if the device fails, until `failing` ran.
  */
 #ifndef NET_VIRTIO_MMIO_H
 #define NET_VIRTIO_MMIO_H
 
 #include "kern/lock.h"
+#include "kern/work.h"
 #include "net/virtio.h"
 #include "vm/domain.h"
 
@@ -66,6 +67,7 @@ struct virtio_device {
 
 	_Atomic uint32_t status;	/* changed under the lock, but for NEEDS_RESET */
 	_Atomic uint32_t irq_status;
+	struct work failing;		/* it is told that it ceased to run */
 };
 
 /* All else but queue[].max was set. */

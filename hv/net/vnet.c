@@ -209,7 +209,16 @@ static void run(struct virtio_device *dev)
 
 static void changed(struct virtio_device *dev, bool runs)
 {
-	vif_tell_uplink(vnet_of(dev)->vif, runs);
+	struct vnet *n = vnet_of(dev);
+
+	vif_tell_uplink(n->vif, runs);
+	if (!runs && virtio_failed(dev)) {
+		spin_lock(&n->rx_lock);
+		if (n->rx_up) {
+			vnet_hang_watch_locked(n);
+		}
+		spin_unlock(&n->rx_lock);
+	}
 }
 
 static void notify(struct virtio_device *dev, unsigned int queue)
@@ -287,7 +296,8 @@ void vnet_stop(struct vnet *n)
 bool vnet_has_work(struct vnet *n)
 {
 	return atomic_load_explicit(&n->tx_work.queued, memory_order_acquire) != 0 ||
-	       atomic_load_explicit(&n->tx_poll.queued, memory_order_acquire) != 0;
+	       atomic_load_explicit(&n->tx_poll.queued, memory_order_acquire) != 0 ||
+	       atomic_load_explicit(&n->dev.failing.queued, memory_order_acquire) != 0;
 }
 
 bool vnet_runs(const struct vnet *n)

@@ -73,7 +73,7 @@ struct vnet {
 	struct vring rx;
 	unsigned int pieces;
 	struct vnet_piece piece[VNET_PIECES];
-	struct timer hang_timer;	/* no buffer was there */
+	struct timer hang_timer;	/* no buffer was there, or the device failed */
 	uint16_t hang_seen;		/* the driver's index then */
 };
 
@@ -105,5 +105,7 @@ enum net_verdict vnet_deliver(struct net_port *p, struct net_batch *b, struct ne
 			      bool may_wait);
 void vnet_flush(struct net_batch *b);
 void vnet_hang_timer(struct timer *t);
+/* Frames can't be put into the ring, which is in use: its guest has a while to change that. */
+void vnet_hang_watch_locked(struct vnet *n);
 
 #endif

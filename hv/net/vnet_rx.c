@@ -25,15 +25,15 @@ static enum net_verdict count_drop(struct vnet *n, enum net_counter why)
 
 /*
  * A wire must always take frames. If its guest posts no buffer from one that
- * found none to the timer's end, it has hung (docs/driver-domain.md).
+ * found none to the timer's end, or leaves a device that failed as it is, it has hung
+ * (docs/driver-domain.md).
  */
-static enum net_verdict lack(struct vnet *n)
+void vnet_hang_watch_locked(struct vnet *n)
 {
 	if (n->vif->hang_s != 0 && !timer_is_set(&n->hang_timer)) {
 		n->hang_seen = n->rx.avail_seen;
 		timer_set(&n->hang_timer, arch_now() + n->vif->hang_s * VIF_HANG_NS);
 	}
-	return count_drop(n, NET_DROP_RX_FULL);
 }
 
 void vnet_hang_timer(struct timer *t)
@@ -43,7 +43,9 @@ void vnet_hang_timer(struct timer *t)
 	bool hung;
 
 	spin_lock(&n->rx_lock);
-	hung = n->rx_up && vring_avail(&n->rx, &count) == 0 && n->rx.avail_seen == n->hang_seen;
+	hung = n->rx_up && (virtio_failed(&n->dev) ||
+			    (vring_avail(&n->rx, &count) == 0 &&
+			     n->rx.avail_seen == n->hang_seen));
 	spin_unlock(&n->rx_lock);
 	if (hung) {
 		vif_hung(n->vif);
@@ -116,7 +118,8 @@ static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t us
 	n->rx.used_next = used;
 	switch (err) {
 	case -ENOSPC:
-		return lack(n);
+		vnet_hang_watch_locked(n);
+		return count_drop(n, NET_DROP_RX_FULL);
 	case -E2BIG:
 		return count_drop(n, NET_DROP_RX_SIZE);
 	default:
@@ -128,10 +131,14 @@ static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t us
 
 /* --- copying ---------------------------------------------------------------------- */
 
-/* What is known of the frame. False: its checksum isn't where it can be told of. */
+/*
+ * What is known of the frame. False: its checksum isn't where it can be told of, or what
+ * its sender said of GSO isn't so, which the driver might believe.
+ */
 static bool header_make(const struct vnet *n, const struct net_frame *f, struct vnet_header *h)
 {
 	struct offload_headers o;
+	uint32_t header_len = 0;
 
 	*h = (struct vnet_header){ .gso_type = VNET_HDR_GSO_NONE };
 	if (f->csum == NET_CSUM_VALID && (n->rx_features & VNET_F_GUEST_CSUM) != 0) {
@@ -140,7 +147,8 @@ static bool header_make(const struct vnet *n, const struct net_frame *f, struct 
 	if (f->csum != NET_CSUM_BLANK) {
 		return true;
 	}
-	if (offload_parse(f, &o) != 0) {
+	if ((f->gso == NET_GSO_NONE ? offload_parse(f, &o) :
+	     offload_parse_gso(f, &o, &header_len)) != 0) {
 		return false;
 	}
 	h->flags = VNET_HDR_CSUM;
@@ -149,7 +157,7 @@ static bool header_make(const struct vnet *n, const struct net_frame *f, struct 
 	if (f->gso != NET_GSO_NONE) {
 		h->gso_type = f->gso == NET_GSO_TCPV4 ? VNET_HDR_GSO_TCPV4 : VNET_HDR_GSO_TCPV6;
 		h->gso_size = f->mss;
-		h->header_len = (uint16_t)(o.l4 + (f->head[o.l4 + 12] >> 4) * 4U);
+		h->header_len = (uint16_t)header_len;
 	}
 	return true;
 }

@@ -236,6 +236,38 @@ static void test_offloads_from(void **state)
 	(void)state;
 }
 
+/* What a sender says of a large frame is told to the driver only if it is so. */
+static void test_gso_lies(void **state)
+{
+	struct nf_send s = { .flags = NETIF_TXF_CSUM_BLANK, .mss = 1000, .gso = NET_GSO_TCPV4 };
+	struct frame_make m = from_to(1, OUTSIDE);
+
+	made(1500, VD_ALL);
+	m.payload = 200;
+	m.blank = true;
+	a_send(&m, &s);			/* it's UDP */
+	m.udp = false;
+	s.gso = NET_GSO_TCPV6;
+	a_send(&m, &s);			/* it's IPv4 */
+	s.gso = NET_GSO_TCPV4;
+	for (unsigned int words = 0; words < 5; words++) {
+		uint32_t len = (uint32_t)frame_write(text, &m);
+
+		text[46] = (uint8_t)(words << 4);	/* a TCP header of so many */
+		nf_send_frame(a, text, len, &s);
+	}
+	m.payload = 10;
+	frame_write(text, &m);
+	text[46] = 15 << 4;		/* longer than the frame */
+	nf_send_frame(a, text, 64, &s);
+	assert_int_equal(vd_poll(up), 0);
+	assert_int_equal(net_count(NET_DROP_RX_OFFLOAD), 8);
+	m.payload = 200;
+	a_send(&m, &s);
+	free(expect_up().data);
+	(void)state;
+}
+
 /* A checksum at an unusual place is made here. */
 static void test_odd_checksum(void **state)
 {
@@ -399,6 +431,50 @@ static void test_hang(void **state)
 	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
 	assert_non_null(strstr(host_console(), "took no frames for 5 s"));
 	domain_put(d);
+	(void)state;
+}
+
+static unsigned int told_up, told_down;
+
+static void hook(const struct net_port *p, bool is_up)
+{
+	(void)p;
+	told_up += is_up;
+	told_down += !is_up;
+}
+
+/* Its driver broke the ring, and neither resets the device nor takes frames any more. */
+static void test_failed_is_hung(void **state)
+{
+	struct domain *d;
+
+	told_up = 0;
+	told_down = 0;
+	net_uplink_hook = hook;
+	made(1500, VD_ALL);
+	d = domain_get(up->d);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(told_up, i + 1);
+		assert_int_equal(told_down, i);
+		vd_avail(up, VNET_TX, VD_SIZE);
+		vd_write(up, VMMIO_QUEUE_NOTIFY, VNET_TX);
+		host_advance(SECOND);
+		assert_int_equal(told_down, i + 1);
+		if (i == 0) {
+			/* It was reset in time. */
+			driver_starts(VD_ALL);
+			host_advance(20 * SECOND);
+			assert_int_equal(d->state, DOMAIN_RUNNING);
+		}
+	}
+	host_advance(3 * SECOND);
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	host_advance(SECOND + 1000000);
+	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
+	domain_put(d);
+	net_uplink_hook = NULL;
+	assert_int_equal(told_up, 2);
+	assert_int_equal(told_down, 2);
 	(void)state;
 }
 
@@ -726,9 +802,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
-		T(test_offloads_from), T(test_odd_checksum), T(test_bad_headers),
-		T(test_interrupts), T(test_completions), T(test_polling), T(test_hang), T(test_registers),
-		T(test_features), T(test_bad_queues), T(test_rings_are_pinned),
+		T(test_offloads_from), T(test_gso_lies), T(test_odd_checksum),
+		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
+		T(test_hang), T(test_failed_is_hung), T(test_registers), T(test_features),
+		T(test_bad_queues), T(test_rings_are_pinned),
 		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
 		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
 	};
