@@ -30,7 +30,8 @@
 #include "xen/grant_map.h"
 
 #define DD_TARGETS	64U
-#define DD_RING_PAGES	2U		/* of ours; the back end may take one only */
+#define DD_RING_ORDER	1U		/* of ours; the back end may take one page only */
+#define DD_RING_PAGES	(1U << DD_RING_ORDER)
 #define DD_SLOTS	(BLKIF_RING_MIN * DD_RING_PAGES)
 /*
  * Memory for data: each slot has a page; requests that need more take a chunk, in
@@ -118,7 +119,7 @@ struct dd_target {
 	bool up;
 	bool held;			/* the domain may reach pages; `grants` is good */
 	struct hv_grants *grants;
-	void *ring[DD_RING_PAGES];
+	uint8_t *ring;			/* in one piece */
 	uint32_t mask;			/* entries - 1 */
 	uint32_t prod;			/* next request */
 	uint32_t told;			/* req_prod as last published */

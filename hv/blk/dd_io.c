@@ -109,8 +109,8 @@ int dd_io_init(struct dd_target *t)
 		t->slot[i].chunk = DD_CHUNKS;
 		list_push_back(&t->free, &t->slot[i].node);
 	}
-	if (pages_make(t->ring, DD_RING_PAGES) && pages_make(t->page, DD_SLOTS) &&
-	    chunk_make(t)) {
+	t->ring = frame_alloc(DD_RING_ORDER, FRAME_ZERO);
+	if (t->ring != NULL && pages_make(t->page, DD_SLOTS) && chunk_make(t)) {
 		return 0;
 	}
 	dd_io_fini(t);
@@ -126,8 +126,8 @@ static void page_free(void *page)
 
 void dd_io_fini(struct dd_target *t)
 {
-	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
-		page_free(t->ring[i]);
+	if (t->ring != NULL) {
+		frame_free(t->ring, DD_RING_ORDER);
 	}
 	for (unsigned int i = 0; i < DD_SLOTS; i++) {
 		page_free(t->page[i]);
@@ -223,24 +223,17 @@ void dd_cancel(struct blk_target *b, struct blk_request *r, int status)
 	slot_end(t, &t->slot[r->at.piece], status);
 }
 
-/* Word `w` of entry `at` of the ring. */
-static inline uint64_t *ring_word(const struct dd_target *t, uint32_t at, unsigned int w)
+/* Entry `at` of the ring. */
+static inline uint64_t *ring_entry(const struct dd_target *t, uint32_t at)
 {
-	uint32_t byte = BLKIF_ENTRIES_AT +
-			((at & t->mask) * BLKIF_ENTRY_WORDS + w) * (uint32_t)sizeof(uint64_t);
-	uint8_t *page = t->ring[byte >> PAGE_SHIFT];
+	size_t byte = BLKIF_ENTRIES_AT + (at & t->mask) * BLKIF_ENTRY_WORDS * sizeof(uint64_t);
 
-	return (uint64_t *)(void *)(page + (byte & PAGE_MASK));
-}
-
-static inline void put(const struct dd_target *t, unsigned int w, uint64_t value)
-{
-	WRITE_ONCE(*ring_word(t, t->prod, w), value);
+	return (uint64_t *)(void *)(t->ring + byte);
 }
 
 static struct blkif_indices *indices(const struct dd_target *t)
 {
-	return t->ring[0];
+	return (struct blkif_indices *)(void *)t->ring;
 }
 
 /* The segment of what is left at `ref`: a page, or less of it at the end. */
@@ -249,55 +242,64 @@ static inline uint64_t segment(uint32_t ref, uint64_t left)
 	return ref | ((MIN(left, (uint64_t)PAGE_SIZE) >> BLK_SECTOR_SHIFT) - 1) << 40;
 }
 
-/*
- * A read or write: its segments in the entry, or in the slot's page if they are so
- * many that the data is in a chunk.
- */
-static void put_data(struct dd_target *t, const struct dd_slot *s)
+/* So many segments go as a list in the slot's page: the data is in a chunk then. */
+static NOINLINE void put_list(struct dd_target *t, const struct dd_slot *s, uint64_t *e,
+			      unsigned int count)
 {
-	const struct blk_request *r = s->r;
-	unsigned int op = r->op == BLK_READ ? BLKIF_OP_READ : BLKIF_OP_WRITE;
-	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
-	unsigned int count = (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT);
-	unsigned int slot = slot_index(t, s);
+	uint64_t bytes = s->r->sectors << BLK_SECTOR_SHIFT;
+	unsigned int op = s->r->op == BLK_READ ? BLKIF_OP_READ : BLKIF_OP_WRITE;
 	uint32_t ref = hv_grants_ref(t->grants, slot_data(t, s));
+	unsigned int page = DD_SLOT_REF + slot_index(t, s);
 	uint64_t list[BLK_PIECES_MAX];
 	struct grant_piece piece = { .page = list, .len = (uint16_t)(count * sizeof(list[0])) };
 
-	put(t, 2, r->sector);
-	if (count <= BLKIF_SEGMENTS) {
-		put(t, 0, op | (uint64_t)count << 8);
-		for (unsigned int i = 0; i < count; i++, bytes -= PAGE_SIZE) {
-			put(t, BLKIF_SEG_AT + i, segment(ref + i, bytes));
-		}
-		return;
-	}
 	t->counts[DD_INDIRECT]++;
-	put(t, 0, BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)count << 16);
-	put(t, 3, (uint64_t)hv_grants_ref(t->grants, DD_SLOT_REF + slot) << 32);
+	WRITE_ONCE(e[0], BLKIF_OP_INDIRECT | (uint64_t)op << 8 | (uint64_t)count << 16);
+	WRITE_ONCE(e[3], (uint64_t)hv_grants_ref(t->grants, page) << 32);
 	for (unsigned int i = 0; i < count; i++, bytes -= PAGE_SIZE) {
 		list[i] = segment(ref + i, bytes);
 	}
-	hv_grants_copy(t->grants, DD_SLOT_REF + slot, &piece, 1, false);
+	hv_grants_copy(t->grants, page, &piece, 1, false);
+}
+
+/* A read or write: its segments in the entry, if there is room. */
+static void put_data(struct dd_target *t, const struct dd_slot *s, uint64_t *e)
+{
+	const struct blk_request *r = s->r;
+	uint64_t bytes = r->sectors << BLK_SECTOR_SHIFT;
+	unsigned int count = (unsigned int)((bytes + PAGE_MASK) >> PAGE_SHIFT);
+	uint32_t ref = hv_grants_ref(t->grants, slot_data(t, s));
+
+	WRITE_ONCE(e[2], r->sector);
+	if (count > BLKIF_SEGMENTS) {
+		put_list(t, s, e, count);
+		return;
+	}
+	WRITE_ONCE(e[0], (r->op == BLK_READ ? BLKIF_OP_READ : BLKIF_OP_WRITE) |
+		   (uint64_t)count << 8);
+	for (unsigned int i = 0; i < count; i++, bytes -= PAGE_SIZE) {
+		WRITE_ONCE(e[BLKIF_SEG_AT + i], segment(ref + i, bytes));
+	}
 }
 
 static void put_request(struct dd_target *t, const struct dd_slot *s)
 {
 	const struct blk_request *r = s->r;
+	uint64_t *e = ring_entry(t, t->prod);
 
-	put(t, 1, slot_index(t, s) | (uint64_t)s->gen << 16);
+	WRITE_ONCE(e[1], slot_index(t, s) | (uint64_t)s->gen << 16);
 	switch (r->op) {
 	case BLK_FLUSH:
-		put(t, 0, BLKIF_OP_FLUSH);
-		put(t, 2, 0);
+		WRITE_ONCE(e[0], BLKIF_OP_FLUSH);
+		WRITE_ONCE(e[2], 0);
 		break;
 	case BLK_DISCARD:
-		put(t, 0, BLKIF_OP_DISCARD);
-		put(t, 2, r->sector);
-		put(t, 3, r->sectors);
+		WRITE_ONCE(e[0], BLKIF_OP_DISCARD);
+		WRITE_ONCE(e[2], r->sector);
+		WRITE_ONCE(e[3], r->sectors);
 		break;
 	default:
-		put_data(t, s);
+		put_data(t, s, e);
 		break;
 	}
 }
@@ -422,8 +424,9 @@ static const char *answers_take(struct dd_target *t)
 		return "has a disk's ring index out of range";
 	}
 	for (; t->cons != prod; t->cons++) {
-		uint64_t id = READ_ONCE(*ring_word(t, t->cons, 0));
-		uint64_t w1 = READ_ONCE(*ring_word(t, t->cons, 1));
+		const uint64_t *e = ring_entry(t, t->cons);
+		uint64_t id = READ_ONCE(e[0]);
+		uint64_t w1 = READ_ONCE(e[1]);
 
 		if (!answer_take(t, id, (int16_t)(w1 >> 16))) {
 			return "answers a disk request that there is not";
@@ -498,10 +501,10 @@ void dd_look(struct work *w)
 
 void dd_io_reset(struct dd_target *t)
 {
+	memset(t->ring, 0, DD_RING_PAGES * PAGE_SIZE);
 	for (unsigned int i = 0; i < DD_RING_PAGES; i++) {
-		memset(t->ring[i], 0, PAGE_SIZE);
 		/* Linux maps what it keeps for writing, whatever it is for. */
-		hv_grants_give(t->grants, i, t->ring[i], true);
+		hv_grants_give(t->grants, i, t->ring + i * PAGE_SIZE, true);
 	}
 	atomic_store_explicit(&indices(t)->req_event, 1, memory_order_relaxed);
 	atomic_store_explicit(&indices(t)->rsp_event, 1, memory_order_relaxed);

@@ -20,7 +20,7 @@
 
 #define DB_NAME		"driver"
 #define DB_PAGES	256U
-#define DB_RAM		MIB(8)			/* frames that it gave back; at first .. */
+#define DB_RAM		MIB(4)			/* frames that it gave back; at first .. */
 #define DB_RING_GFN	(db_ram.bank[0].base.v >> PAGE_SHIFT)
 #define DB_INDIRECT_GFN	(DB_RING_GFN + DD_RING_PAGES)
 #define DB_DATA_GFN	(DB_INDIRECT_GFN + 1)	/* two for each request that is held */
