@@ -533,13 +533,13 @@ static void take_data(struct aoe_frame *f, const struct aoe_answer *a)
 	const struct grant_piece *p = &f->r->piece[f->piece];
 	uint32_t left = f->chunk << BLK_SECTOR_SHIFT;
 	uint32_t skip = f->offset;
-	uint32_t from = 0;
+	struct aoe_data data;
 
+	aoe_data_begin(&data, a);
 	for (; left > 0; p++) {
 		uint32_t len = MIN(left, (uint32_t)p->len - skip);
 
-		aoe_answer_copy(a, from, (uint8_t *)p->page + p->offset + skip, len);
-		from += len;
+		aoe_data_copy(&data, (uint8_t *)p->page + p->offset + skip, len);
 		left -= len;
 		skip = 0;
 	}

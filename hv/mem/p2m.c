@@ -62,7 +62,7 @@ int p2m_init(struct p2m *p, struct arch_domain *arch)
 	return p->root != NULL ? 0 : -ENOMEM;
 }
 
-static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+static ALWAYS_INLINE int walk_inline(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 {
 	const uint64_t *table = p->root;
 
@@ -90,6 +90,11 @@ static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 	return -ENOENT;
 }
 
+static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+{
+	return walk_inline(p, gfn, pa, attr);
+}
+
 int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 {
 	int err = walk(p, gfn, pa, attr);
@@ -101,6 +106,30 @@ int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 		spin_unlock(&p->lock);
 	}
 	return err;
+}
+
+static NOINLINE int page_again(struct p2m *p, gfn_t gfn, unsigned int want, void **page)
+{
+	unsigned int attr;
+	hpa_t pa;
+
+	if (p2m_lookup(p, gfn, &pa, &attr) != 0 || (attr & want) != want) {
+		return -EFAULT;
+	}
+	*page = hpa_to_va(pa);
+	return 0;
+}
+
+int p2m_page(struct p2m *p, gfn_t gfn, unsigned int want, void **page)
+{
+	unsigned int attr;
+	hpa_t pa;
+
+	if (unlikely(walk_inline(p, gfn, &pa, &attr) != 0 || (attr & want) != want)) {
+		return page_again(p, gfn, want, page);
+	}
+	*page = hpa_to_va(pa);
+	return 0;
 }
 
 void p2m_settle(struct p2m *p)

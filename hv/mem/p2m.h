@@ -59,6 +59,11 @@ MUST_CHECK int p2m_unmap(struct p2m *p, gfn_t gfn);
 MUST_CHECK int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr);
 
 /*
+ * The page itself if it is RAM with all of the attributes `want`. -EFAULT if it isn't.
+ */
+MUST_CHECK int p2m_page(struct p2m *p, gfn_t gfn, unsigned int want, void **page);
+
+/*
  * Map loans, each where there is nothing: err is 0, -EEXIST (something is there),
  * -EINVAL (no such frame), -ENOMEM.
  */
