@@ -227,6 +227,7 @@ struct aoe_target {
 	struct list retry;
 	struct list drain;
 	struct list writes;		/* whose sectors are locked, by write_node */
+	const struct blk_request *clear;	/* only compared: nobody else locks its sectors */
 	uint64_t dup_until;		/* duplicates by the network are expected */
 
 	/* Own commands: queries, identify, probes; one at a time. */
