@@ -402,6 +402,14 @@ static bool info_same(const struct blk_info *a, const struct blk_info *b)
 	       a->physical_size == b->physical_size;
 }
 
+static void identity_copy(struct aoe_target *t, const struct aoe_answer *a)
+{
+	struct aoe_data data;
+
+	aoe_data_begin(&data, a);
+	aoe_data_copy(&data, t->own_data, sizeof(t->own_data));
+}
+
 /* What the ATA device says that it is (ATA8-ACS, 7.16). */
 static void identify_take(struct aoe_target *t)
 {
@@ -471,7 +479,7 @@ void aoe_own_answer(struct aoe_target *t, const struct aoe_answer *a, enum aoe_c
 	}
 	switch (t->state) {
 	case AOE_IDENTIFYING:
-		aoe_answer_copy(a, 0, t->own_data, sizeof(t->own_data));
+		identity_copy(t, a);
 		t->read_sectors = t->max_sectors;
 		t->write_sectors = t->max_sectors;
 		identify_take(t);
@@ -487,7 +495,7 @@ void aoe_own_answer(struct aoe_target *t, const struct aoe_answer *a, enum aoe_c
 		go_up(t);
 		break;
 	case AOE_UP:
-		aoe_answer_copy(a, 0, t->own_data, sizeof(t->own_data));
+		identity_copy(t, a);
 		identify_take(t);
 		break;
 	case AOE_DOWN:

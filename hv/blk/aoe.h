@@ -229,6 +229,7 @@ struct aoe_target {
 	struct list retry;
 	struct list drain;
 	struct list writes;		/* whose sectors are locked, by write_node */
+	const struct blk_request *clear;	/* only compared: nobody else locks its sectors */
 	uint64_t dup_until;		/* duplicates by the network are expected */
 
 	/* Own commands: queries, identify, probes; one at a time. */
@@ -312,8 +313,16 @@ struct aoe_answer {
 	bool error;
 	uint32_t data_len;		/* bytes behind the ATA header */
 };
-/* Copy `len` bytes of its data from byte `from` on. They are there. */
-void aoe_answer_copy(const struct aoe_answer *a, uint32_t from, void *dst, uint32_t len);
+/* How far its data was copied. */
+struct aoe_data {
+	const uint8_t *at;
+	uint32_t left;			/* of this fragment */
+	const struct net_frag *next;
+};
+/* Its head_len is AOE_DATA at least. */
+void aoe_data_begin(struct aoe_data *d, const struct aoe_answer *a);
+/* Copy the next `len` bytes. They are there. */
+void aoe_data_copy(struct aoe_data *d, void *dst, uint32_t len);
 
 /* aoe.c: answers to own commands. */
 void aoe_config_answer(struct aoe_target *t, const struct aoe_answer *a);

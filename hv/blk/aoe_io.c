@@ -100,12 +100,12 @@ static void frame_retry(struct aoe_target *t, struct aoe_frame *f)
 	list_push_back(&t->retry, &f->node);
 }
 
-static bool overlaps(const struct aoe_frame *f, uint64_t lba, unsigned int sectors)
+static bool overlaps(const struct aoe_frame *f, uint64_t lba, uint64_t sectors)
 {
 	return f->lba < lba + sectors && lba < f->lba + f->sectors;
 }
 
-static bool is_locked(const struct aoe_target *t, uint64_t lba, unsigned int sectors)
+static bool is_locked(const struct aoe_target *t, uint64_t lba, uint64_t sectors)
 {
 	const struct aoe_frame *f;
 
@@ -127,6 +127,9 @@ int aoe_submit(struct blk_target *target, struct blk_request *r)
 		return -EAGAIN;
 	}
 	t->requests++;
+	if (t->clear == r) {
+		t->clear = NULL;
+	}
 	list_push_back(&t->cutting, &r->node);
 	return 0;
 }
@@ -238,6 +241,21 @@ static struct aoe_frame *frame_new(struct aoe_target *t, struct blk_request *r,
 	return f;
 }
 
+/*
+ * May the next `sectors` of `r` be written? If all that is left of it may, that holds until
+ * another request's frames lock theirs.
+ */
+static bool may_write(struct aoe_target *t, const struct blk_request *r, unsigned int sectors)
+{
+	uint64_t lba = r->sector + r->at.sectors;
+
+	if (t->clear == r) {
+		return true;
+	}
+	t->clear = is_locked(t, lba, r->sectors - r->at.sectors) ? NULL : r;
+	return t->clear == r || !is_locked(t, lba, sectors);
+}
+
 /* Cut the next frame of `r`; NULL if its sectors are locked. */
 static struct aoe_frame *cut_one(struct aoe_target *t, struct blk_request *r)
 {
@@ -245,7 +263,7 @@ static struct aoe_frame *cut_one(struct aoe_target *t, struct blk_request *r)
 	unsigned int sectors = cut_size(t, r, &at);
 	struct aoe_frame *f;
 
-	if (r->op == BLK_WRITE && is_locked(t, r->sector + r->at.sectors, sectors)) {
+	if (r->op == BLK_WRITE && !may_write(t, r, sectors)) {
 		t->counts[AOE_OVERLAPS]++;
 		return NULL;
 	}
@@ -553,13 +571,13 @@ static void take_data(struct aoe_frame *f, const struct aoe_answer *a)
 	const struct grant_piece *p = &f->r->piece[f->piece];
 	uint32_t left = f->chunk << BLK_SECTOR_SHIFT;
 	uint32_t skip = f->offset;
-	uint32_t from = 0;
+	struct aoe_data data;
 
+	aoe_data_begin(&data, a);
 	for (; left > 0; p++) {
 		uint32_t len = MIN(left, (uint32_t)p->len - skip);
 
-		aoe_answer_copy(a, from, (uint8_t *)p->page + p->offset + skip, len);
-		from += len;
+		aoe_data_copy(&data, (uint8_t *)p->page + p->offset + skip, len);
 		left -= len;
 		skip = 0;
 	}

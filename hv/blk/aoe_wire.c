@@ -229,39 +229,39 @@ void aoe_send_reserve(struct aoe_target *t, struct aoe_path *p, bool reserve)
 
 /* --- in ------------------------------------------------------------------------- */
 
-void aoe_answer_copy(const struct aoe_answer *a, uint32_t from, void *dst, uint32_t len)
+void aoe_data_begin(struct aoe_data *d, const struct aoe_answer *a)
 {
-	const struct net_frame *f = a->f;
-	const struct net_frag *frag = f->frag;
-	const uint8_t *data = f->head;
-	uint32_t left = f->head_len;
+	d->next = a->f->frag;
+	d->at = a->head + AOE_DATA;
+	d->left = a->f->head_len - AOE_DATA;
+}
+
+void aoe_data_copy(struct aoe_data *d, void *dst, uint32_t len)
+{
 	uint8_t *out = dst;
 
-	from += AOE_DATA;
-	while (from >= left) {
-		from -= left;
-		data = frag->data;
-		left = frag->len;
-		frag++;
-	}
-	data += from;
-	left -= from;
 	while (len > 0) {
-		uint32_t n = MIN(len, left);
+		uint32_t n;
 
-		memcpy(out, data, n);
+		if (d->left == 0) {
+			d->at = d->next->data;
+			d->left = d->next->len;
+			d->next++;
+		}
+		n = MIN(len, d->left);
+		memcpy(out, d->at, n);
 		out += n;
 		len -= n;
-		if (len > 0) {
-			data = frag->data;
-			left = frag->len;
-			frag++;
-		}
+		d->at += n;
+		d->left -= n;
 	}
 }
 
 static struct aoe_path *path_find(struct aoe_target *t, uint64_t mac)
 {
+	if (likely(t->only_path != NULL)) {
+		return t->only_path->mac_number == mac ? t->only_path : NULL;
+	}
 	for (unsigned int i = 0; i < AOE_PATHS; i++) {
 		if (t->path[i].used && t->path[i].mac_number == mac) {
 			return &t->path[i];

@@ -88,7 +88,7 @@ static void late_run(struct cpu *c)
 	uint64_t start = arch_now();
 
 	if (c->current == NULL || c->late_paid <= start + CPU_WORK_NS) {
-		work_run_late();
+		work_run_late(start);
 		c->late_paid = MAX(c->late_paid, start) + 2 * (arch_now() - start);
 	}
 }

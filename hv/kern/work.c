@@ -93,12 +93,12 @@ static void late_flag_update(struct cpu *c)
 	}
 }
 
-void work_run_late(void)
+void work_run_late(uint64_t now)
 {
 	struct cpu *c = this_cpu();
 	struct list *item;
 
-	run_list(&c->work_late, arch_now() + CPU_WORK_NS);
+	run_list(&c->work_late, now + CPU_WORK_NS);
 	while ((item = list_pop_front(&c->work_late_new)) != NULL) {
 		list_push_back(&c->work_late, item);
 	}

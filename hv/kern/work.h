@@ -42,10 +42,10 @@ void work_queue_idle(struct work *w);
 
 /*
  * One round of this CPU's work, and of its late work, or as much of it as is begun
- * within CPU_WORK_NS. The exit path only.
+ * within CPU_WORK_NS from `now` (of work_run(): from when the exit began its work). The exit path only.
  */
 void work_run(void);
-void work_run_late(void);
+void work_run_late(uint64_t now);
 /* What waits for idleness. */
 void work_run_waiting(void);
 /* That, and all late work, before the CPU sleeps. */

@@ -13,6 +13,7 @@
 #define SECTION(name)	__attribute__((section(name)))
 #define USED		__attribute__((used))
 #define NOINLINE	__attribute__((noinline))
+#define ALWAYS_INLINE	inline __attribute__((always_inline))
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)

@@ -62,7 +62,7 @@ int p2m_init(struct p2m *p, struct arch_domain *arch)
 	return p->root != NULL ? 0 : -ENOMEM;
 }
 
-static inline int walk_block(const struct p2m *p, gfn_t gfn, struct p2m_block *out)
+static ALWAYS_INLINE int walk_block(const struct p2m *p, gfn_t gfn, struct p2m_block *out)
 {
 	const uint64_t *table = p->root;
 
@@ -90,7 +90,7 @@ static inline int walk_block(const struct p2m *p, gfn_t gfn, struct p2m_block *o
 	return -ENOENT;
 }
 
-static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+static ALWAYS_INLINE int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 {
 	struct p2m_block b;
 	int err = walk_block(p, gfn, &b);
@@ -125,6 +125,30 @@ int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 		spin_unlock(&p->lock);
 	}
 	return err;
+}
+
+static NOINLINE int page_again(struct p2m *p, gfn_t gfn, unsigned int want, void **page)
+{
+	unsigned int attr;
+	hpa_t pa;
+
+	if (p2m_lookup(p, gfn, &pa, &attr) != 0 || (attr & want) != want) {
+		return -EFAULT;
+	}
+	*page = hpa_to_va(pa);
+	return 0;
+}
+
+int p2m_page(struct p2m *p, gfn_t gfn, unsigned int want, void **page)
+{
+	unsigned int attr;
+	hpa_t pa;
+
+	if (unlikely(walk(p, gfn, &pa, &attr) != 0 || (attr & want) != want)) {
+		return page_again(p, gfn, want, page);
+	}
+	*page = hpa_to_va(pa);
+	return 0;
 }
 
 void p2m_settle(struct p2m *p)

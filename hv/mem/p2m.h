@@ -70,6 +70,11 @@ struct p2m_block {
 MUST_CHECK int p2m_lookup_block(struct p2m *p, gfn_t gfn, struct p2m_block *out);
 
 /*
+ * The page itself if it is RAM with all of the attributes `want`. -EFAULT if it isn't.
+ */
+MUST_CHECK int p2m_page(struct p2m *p, gfn_t gfn, unsigned int want, void **page);
+
+/*
  * Map loans, each where there is nothing: err is 0, -EEXIST (something is there),
  * -EINVAL (no such frame), -ENOMEM.
  */

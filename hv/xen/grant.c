@@ -63,16 +63,8 @@ static int entry_error(uint64_t e)
 /* The page behind a good entry. */
 static inline int entry_page(struct domain *d, uint64_t e, bool write, void **page)
 {
-	unsigned int want = P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
-	unsigned int attr;
-	hpa_t pa;
-
-	if (p2m_lookup(&d->p2m, GFN(e >> ENTRY_FRAME_SHIFT), &pa, &attr) != 0 ||
-	    (attr & want) != want) {
-		return -EFAULT;
-	}
-	*page = hpa_to_va(pa);
-	return 0;
+	return p2m_page(&d->p2m, GFN(e >> ENTRY_FRAME_SHIFT),
+			P2M_OWNED | S2_READ | (write ? S2_WRITE : 0), page);
 }
 
 int grant_frame(struct domain *d, uint32_t ref, bool write, void **page)

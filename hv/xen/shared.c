@@ -139,16 +139,6 @@ int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t va)
 	return err;
 }
 
-/* The record's 64-bit word n, which may be in either part. */
-static _Atomic uint64_t *runstate_word(const struct vcpu *v, size_t n)
-{
-	size_t at = n * sizeof(uint64_t);
-	size_t first = v->runstate_len[0];
-
-	return (_Atomic uint64_t *)(void *)(at < first ?
-		(uint8_t *)v->runstate[0] + at : (uint8_t *)v->runstate[1] + (at - first));
-}
-
 static int32_t runstate_of(enum sched_state state)
 {
 	switch (state) {
@@ -166,40 +156,46 @@ static int32_t runstate_of(enum sched_state state)
 	return RUNSTATE_OFFLINE;
 }
 
+/* The record as 64-bit words; word n may be in either of two parts. */
+struct runstate_words {
+	_Atomic uint64_t *part[2];
+	size_t first;			/* words in the first part */
+};
+
+static inline void word_store(const struct runstate_words *r, size_t n, uint64_t value,
+			      memory_order order)
+{
+	_Atomic uint64_t *at = likely(n < r->first) ? &r->part[0][n] : &r->part[1][n - r->first];
+
+	atomic_store_explicit(at, value, order);
+}
+
 void runstate_update(struct vcpu *v)
 {
 	bool flag = READ_ONCE(v->domain->runstate_flag) != 0;
+	struct runstate_words r = { .first = runstate_len_load(v) / sizeof(uint64_t) };
 	struct sched_snapshot now;
-	struct runstate_info info;
-	uint64_t words[RUNSTATE_SIZE / sizeof(uint64_t)];
 
-	if (runstate_len_load(v) == 0) {
+	if (r.first == 0) {
 		return;
 	}
+	r.part[0] = (_Atomic uint64_t *)v->runstate[0];
+	r.part[1] = (_Atomic uint64_t *)v->runstate[1];
 	/* One that leaves its CPU may be woken meanwhile. */
 	sched_snapshot(&v->sched, &now);
-	info = (struct runstate_info){
-		.state = runstate_of(now.state),
-		.entry_time = now.since,
-	};
-	memcpy(info.time, now.state_ns, sizeof(info.time));
-	memcpy(words, &info, sizeof(words));
 	/*
 	 * entry_time, word 1, frames the change: the guest reads it before and
 	 * after the rest and tries again if it differs or has the flag.
 	 */
 	if (flag) {
-		atomic_store_explicit(runstate_word(v, 1), words[1] | RUNSTATE_UPDATE,
-				      memory_order_relaxed);
+		word_store(&r, 1, now.since | RUNSTATE_UPDATE, memory_order_relaxed);
 		atomic_thread_fence(memory_order_release);
 	}
-	for (size_t n = 0; n < ARRAY_SIZE(words); n++) {
-		if (n != 1) {
-			atomic_store_explicit(runstate_word(v, n), words[n],
-					      memory_order_relaxed);
-		}
+	word_store(&r, 0, (uint32_t)runstate_of(now.state), memory_order_relaxed);
+	for (size_t n = 0; n < RUN_STATES; n++) {
+		word_store(&r, 2 + n, now.state_ns[n], memory_order_relaxed);
 	}
-	atomic_store_explicit(runstate_word(v, 1), words[1], memory_order_release);
+	word_store(&r, 1, now.since, memory_order_release);
 }
 
 /* --- wall clock -------------------------------------------------------------- */

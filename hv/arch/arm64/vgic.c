@@ -438,8 +438,13 @@ static void picks_scan(struct vgic_picks *p, struct arch_vcpu *v, unsigned int b
 	struct vgic_domain *d = &v->domain->vgic;
 	struct vgic_bank *b = bank_of(v, base);
 	uint32_t active = bits_get(&b->active);
-	uint32_t todo = (bank_deliverable(d, b) | active) & ~bits_get(&b->in_lr);
+	uint32_t todo = bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line) |
+			active;
 
+	if (likely(todo == 0)) {
+		return;
+	}
+	todo = (bank_deliverable(d, b) | active) & ~bits_get(&b->in_lr);
 	while (todo != 0) {
 		unsigned int n = bit_lowest(todo);
 		unsigned int irq = base + n;
@@ -592,7 +597,7 @@ static void maintenance_set(struct vgic_vcpu *g, const struct vgic_picks *picks)
 static NOINLINE void vgic_flush(struct arch_vcpu *v)
 {
 	struct vgic_vcpu *g = &v->vgic;
-	struct vgic_picks picks = { .count = 0 };
+	struct vgic_picks picks;
 	uint32_t all = (uint32_t)BIT(lr_count) - 1;
 	uint32_t room;
 
@@ -603,7 +608,9 @@ static NOINLINE void vgic_flush(struct arch_vcpu *v)
 		hw_release(g);
 	}
 	room = all & ~g->lr_used;
+	picks.count = 0;
 	picks.limit = bit_count(room);
+	picks.more = false;
 	picks_scan(&picks, v, 0);
 	for (unsigned int n = 0; n < v->domain->vgic.spi_count; n += VGIC_BANK_SIZE) {
 		picks_scan(&picks, v, VGIC_BANK_SIZE + n);
