@@ -167,6 +167,10 @@ static enum mv_status vif_detach(struct mgmt_call *c)
 		vm_vif_drop(vm, devid);
 		return MV_OK;
 	}
+	if (err == -EINVAL) {
+		return mgmt_refuse(c, MV_INVALID, "interface %u is a virtio device, which stays "
+				   "while the VM runs", devid);
+	}
 	return err == -ENOENT ?
 		mgmt_refuse(c, MV_NOT_FOUND, "%s has no interface %u", vm->config.name, devid) :
 		mgmt_refuse(c, MV_BUSY, "the guest has been asked already");

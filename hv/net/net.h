@@ -19,15 +19,16 @@ MUST_CHECK int net_init(void);
 /*
  * Give a domain, which may be running, its vif `index`: a port of the switch and
  * the device in XenStore. It lives until it is unplugged or the domain torn down.
- * -EEXIST (MAC in use in that VLAN), -EINVAL (bad MAC or VLAN), -ENOSPC,
- * -ENOMEM. No lock held.
+ * -EEXIST (MAC in use in that VLAN), -EINVAL (bad MAC or VLAN; a virtio device
+ * without a place for its registers), -ENOSPC, -ENOMEM. No lock held.
  */
 MUST_CHECK int net_vif_create(struct domain *d, unsigned int index,
 			      const struct vm_vif_config *config);
 
 /*
  * Ask the guest to let go of a vif; it is removed when the guest has, or did not
- * for NET_UNPLUG_NS. -ENOENT: there is none; -EBUSY: it was asked already.
+ * for NET_UNPLUG_NS. -ENOENT: there is none; -EBUSY: it was asked already; -EINVAL: it
+ * is a virtio device, which stays.
  */
 #define NET_UNPLUG_NS	10000000000ULL
 MUST_CHECK int net_vif_unplug(struct domain *d, unsigned int index);
