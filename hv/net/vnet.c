@@ -89,16 +89,18 @@ static int command_do(struct vnet *n, struct vring_chain *c)
 	return 0;
 }
 
-/* As many as there can be; the driver waits for each. */
+/* As many as there can be, for none is given back before the end, and a look for more. */
 static void commands_do_locked(struct vnet *n)
 {
-	uint16_t count;
-
 	vring_begin(&n->ctrl);
-	for (unsigned int i = 0; i < VNET_CTRL_ENTRIES; i++) {
+	for (unsigned int i = 0; i <= VNET_CTRL_ENTRIES; i++) {
 		struct vring_chain c;
-		int err = vring_avail(&n->ctrl, &count);
+		uint16_t count;
+		int err;
 
+		/* Before it stops: it asked for a notification, then looked. */
+		vring_ask(&n->ctrl, 1);
+		err = vring_avail(&n->ctrl, &count);
 		if (err == 0 && count == 0) {
 			break;
 		}
@@ -115,7 +117,6 @@ static void commands_do_locked(struct vnet *n)
 		vring_give(&n->ctrl, c.head, 1);
 	}
 	vring_publish(&n->ctrl);
-	vring_ask(&n->ctrl, 1);
 	if (vring_wants_irq(&n->ctrl)) {
 		virtio_raise(&n->dev, VMMIO_IRQ_RING);
 	}
