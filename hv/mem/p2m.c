@@ -62,7 +62,8 @@ int p2m_init(struct p2m *p, struct arch_domain *arch)
 	return p->root != NULL ? 0 : -ENOMEM;
 }
 
-static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+static inline int walk_run(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr,
+			   uint64_t *pages)
 {
 	const uint64_t *table = p->root;
 
@@ -82,12 +83,20 @@ static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 			within = gfn.v & ((1ULL << level_order(level)) - 1);
 			*pa = HPA(arch_s2_addr(pte, level).v + (within << PAGE_SHIFT));
 			*attr = arch_s2_attr(pte);
+			*pages = (1ULL << level_order(level)) - within;
 			return 0;
 		case S2_NONE:
 			return -ENOENT;
 		}
 	}
 	return -ENOENT;
+}
+
+static int walk(const struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
+{
+	uint64_t pages;
+
+	return walk_run(p, gfn, pa, attr, &pages);
 }
 
 int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
@@ -98,6 +107,18 @@ int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr)
 	if (err != 0 && p->live) {
 		spin_lock(&p->lock);
 		err = walk(p, gfn, pa, attr);
+		spin_unlock(&p->lock);
+	}
+	return err;
+}
+
+int p2m_lookup_run(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr, uint64_t *pages)
+{
+	int err = walk_run(p, gfn, pa, attr, pages);
+
+	if (err != 0 && p->live) {
+		spin_lock(&p->lock);
+		err = walk_run(p, gfn, pa, attr, pages);
 		spin_unlock(&p->lock);
 	}
 	return err;

@@ -59,6 +59,13 @@ MUST_CHECK int p2m_unmap(struct p2m *p, gfn_t gfn);
 MUST_CHECK int p2m_lookup(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr);
 
 /*
+ * The same, and how many pages from this one on, at least 1, follow each other in the
+ * machine with the same attributes.
+ */
+MUST_CHECK int p2m_lookup_run(struct p2m *p, gfn_t gfn, hpa_t *pa, unsigned int *attr,
+			      uint64_t *pages);
+
+/*
  * Map loans, each where there is nothing: err is 0, -EEXIST (something is there),
  * -EINVAL (no such frame), -ENOMEM.
  */

@@ -94,6 +94,7 @@ static void commands_do_locked(struct vnet *n)
 {
 	uint16_t count;
 
+	vring_begin(&n->ctrl);
 	for (unsigned int i = 0; i < VNET_CTRL_ENTRIES; i++) {
 		struct vring_chain c;
 		int err = vring_avail(&n->ctrl, &count);

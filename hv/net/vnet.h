@@ -36,7 +36,7 @@
 #define VNET_PENDING		64U	/* completions that are told at once */
 #define VNET_TX_NS		200000ULL	/* the rest is told after this */
 #define VNET_POLL_ENTRIES	32U	/* polled: notified for this many */
-#define VNET_POLL_EMPTY		8U	/* looks in vain that end polling */
+#define VNET_POLL_EMPTY		3U	/* looks in vain that end polling */
 #define VNET_PIECES		64U	/* of the buffers of one frame */
 #define VNET_MSS_MIN		8U	/* less is nobody's TCP */
 

@@ -59,7 +59,6 @@ static int buffer_take(struct vnet *n, uint32_t *want)
 {
 	struct vring_chain c;
 	uint32_t got = 0;
-	uint32_t len;
 	int err;
 
 	if (n->rx.avail_next == n->rx.avail_seen) {
@@ -77,12 +76,11 @@ static int buffer_take(struct vnet *n, uint32_t *want)
 		if (n->pieces == VNET_PIECES) {
 			return -E2BIG;
 		}
-		err = vring_piece(&n->rx, &c, true, *want - got, &p->data, &len);
-		if (len == 0) {
+		err = vring_piece(&n->rx, &c, true, *want - got, &p->data, &p->len);
+		if (p->len == 0) {
 			break;
 		}
-		p->len = len;
-		got += len;
+		got += p->len;
 		n->pieces++;
 	}
 	if (err != 0) {
@@ -248,6 +246,7 @@ static bool ring_open(struct vnet *n, struct net_batch *b)
 		spin_unlock(&n->rx_lock);
 		return false;
 	}
+	vring_begin(&n->rx);
 	b->out = &n->vif->port;
 	b->out_queue = n;
 	return true;

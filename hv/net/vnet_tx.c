@@ -44,7 +44,7 @@ static int frame_gather(struct vnet *n, struct vring_chain *c, struct vnet_heade
 	uint8_t *data;
 	uint32_t len;
 
-	for (;;) {
+	do {
 		int err = vring_piece(&n->tx, c, false, room, &data, &len);
 
 		if (unlikely(err != 0)) {
@@ -62,7 +62,7 @@ static int frame_gather(struct vnet *n, struct vring_chain *c, struct vnet_heade
 			}
 			n->frag[count++] = (struct net_frag){ .data = data, .len = len };
 		}
-	}
+	} while (c->len != 0 || c->more);
 	f->head = head;
 	f->head_len = head_len;
 	f->len = NET_FRAME_MAX - room;
@@ -226,7 +226,10 @@ static void walk_locked(struct vnet *n)
 		.in = &n->vif->port, .counts = n->counts, .cache = &n->cache,
 	};
 	unsigned int frames = 0;
-	int end = walk(n, &b, &frames);
+	int end;
+
+	vring_begin(&n->tx);
+	end = walk(n, &b, &frames);
 
 	if (end > 0) {
 		work_queue(&n->tx_work);

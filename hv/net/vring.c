@@ -84,42 +84,42 @@ void vring_close(struct vring *r)
 	}
 }
 
-/* Read the next descriptor of a chain that isn't empty. */
-static inline int chain_next(struct vring *r, struct vring_chain *c)
+/* Look where the driver's memory around `addr` is. */
+static NOINLINE int window_move(struct vring *r, uint64_t addr)
 {
-	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
-	uint64_t addr = p[0];
-	uint64_t rest = p[1];		/* length, flags, next: one word */
-	uint16_t flags = (uint16_t)(rest >> 32);
-
-	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
-		return -EINVAL;
-	}
-	c->writable = (flags & VRING_DESC_WRITE) != 0;
-	c->addr = addr;
-	c->len = (uint32_t)rest;
-	c->next = (uint16_t)(rest >> 48);
-	c->more = (flags & VRING_DESC_NEXT) != 0;
-	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
-}
-
-/* What of the driver's memory is at an address. */
-static inline int page_at(struct domain *d, uint64_t addr, bool write, uint8_t **data)
-{
-	unsigned int want = P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
-	unsigned int attr;
+	struct vring_window *w = &r->window;
+	uint64_t pages;
 	hpa_t pa;
 
-	if (unlikely(p2m_lookup(&d->p2m, gpa_to_gfn(GPA(addr)), &pa, &attr) != 0 ||
-		     (attr & want) != want)) {
+	w->size = 0;
+	if (p2m_lookup_run(&r->domain->p2m, gpa_to_gfn(GPA(addr)), &pa, &w->attr, &pages) != 0) {
 		return -EFAULT;
 	}
-	*data = (uint8_t *)hpa_to_va(pa) + (addr & PAGE_MASK);
+	w->first = addr & ~PAGE_MASK;
+	w->size = pages << PAGE_SHIFT;
+	w->data = hpa_to_va(pa);
 	return 0;
 }
 
-int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
-		uint8_t **data, uint32_t *len)
+/* What of the driver's memory is at an address, and how many bytes in one piece. */
+static inline int memory_at(struct vring *r, uint64_t addr, bool write, uint8_t **data,
+			    uint64_t *size)
+{
+	const struct vring_window *w = &r->window;
+
+	if (addr - w->first >= w->size && unlikely(window_move(r, addr) != 0)) {
+		return -EFAULT;
+	}
+	if (unlikely((w->attr & vring_want(write)) != vring_want(write))) {
+		return -EFAULT;
+	}
+	*data = w->data + (addr - w->first);
+	*size = w->size - (addr - w->first);
+	return 0;
+}
+
+int vring_piece_slow(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
+		     uint8_t **data, uint32_t *len)
 {
 	*len = 0;
 	while (c->len == 0) {
@@ -128,7 +128,7 @@ int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max
 		if (!c->more) {
 			return 0;
 		}
-		err = chain_next(r, c);
+		err = vring_next(r, c);
 		if (unlikely(err != 0)) {
 			return err;
 		}
@@ -138,13 +138,15 @@ int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max
 	}
 	max = MIN(max, c->len);
 	while (*len < max) {
-		uint32_t n = MIN(max - *len, (uint32_t)(PAGE_SIZE - (c->addr & PAGE_MASK)));
+		uint64_t size;
+		uint32_t n;
 		uint8_t *at;
-		int err = page_at(r->domain, c->addr, write, &at);
+		int err = memory_at(r, c->addr, write, &at, &size);
 
 		if (unlikely(err != 0)) {
 			return err;
 		}
+		n = (uint32_t)MIN(max - *len, size);
 		if (*len == 0) {
 			*data = at;
 		} else if (at != *data + *len) {

@@ -29,6 +29,14 @@ struct vring_area {
 	uint8_t *page[VRING_AREA_PAGES];
 };
 
+/* Where the driver's memory was found last, as far as it is in one piece. */
+struct vring_window {
+	uint64_t first;			/* its address there */
+	uint64_t size;			/* 0: nowhere */
+	uint8_t *data;
+	unsigned int attr;
+};
+
 struct vring {
 	struct domain *domain;
 	uint16_t size;			/* 0: not open */
@@ -40,6 +48,7 @@ struct vring {
 	struct vring_area desc;
 	struct vring_area avail;
 	struct vring_area used;
+	struct vring_window window;	/* good for one hold of the caller's lock */
 };
 
 struct vring_config {
@@ -69,6 +78,15 @@ struct vring_chain {
  */
 MUST_CHECK int vring_open(struct vring *r, struct domain *d, const struct vring_config *c,
 			  bool event_idx);
+/*
+ * The caller begins to walk: before the first vring_piece() with the lock that is held
+ * for all that follow.
+ */
+static inline void vring_begin(struct vring *r)
+{
+	r->window.size = 0;
+}
+
 /* Let go of it; nothing happens if it isn't open. */
 void vring_close(struct vring *r);
 
@@ -112,9 +130,44 @@ static inline int vring_take(struct vring *r, struct vring_chain *c)
 		return -EINVAL;
 	}
 	r->avail_next++;
-	*c = (struct vring_chain){ .head = head, .next = head, .more = true, .left = r->size };
+	c->head = head;
+	c->next = head;
+	c->more = true;
+	c->writable = false;
+	c->left = r->size;
+	c->addr = 0;
+	c->len = 0;
 	return 0;
 }
+
+/* Read the next descriptor of a chain that has more. -EINVAL: it can't be. */
+static inline int vring_next(struct vring *r, struct vring_chain *c)
+{
+	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
+	uint64_t addr = p[0];
+	uint64_t rest = p[1];		/* length, flags, next: one word */
+	uint16_t flags = (uint16_t)(rest >> 32);
+
+	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
+		return -EINVAL;
+	}
+	c->addr = addr;
+	c->len = (uint32_t)rest;
+	c->next = (uint16_t)(rest >> 48);
+	c->writable = (flags & VRING_DESC_WRITE) != 0;
+	c->more = (flags & VRING_DESC_NEXT) != 0;
+	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
+}
+
+/* What its RAM must be for that. */
+static inline unsigned int vring_want(bool write)
+{
+	return P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
+}
+
+/* vring_piece() where it isn't simple. */
+MUST_CHECK int vring_piece_slow(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
+				uint8_t **data, uint32_t *len);
 
 /*
  * The next piece of a chain that is for us to write, or to read, at most `max` bytes,
@@ -122,8 +175,33 @@ static inline int vring_take(struct vring *r, struct vring_chain *c)
  * pieces; those to be read come first (2.7.4.2). -EINVAL: no such descriptor, a loop;
  * -EFAULT: not the domain's RAM. A chain is at an end after an error.
  */
-MUST_CHECK int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
-			   uint8_t **data, uint32_t *len);
+MUST_CHECK static inline int vring_piece(struct vring *r, struct vring_chain *c, bool write,
+					 uint32_t max, uint8_t **data, uint32_t *len)
+{
+	const struct vring_window *w = &r->window;
+	uint32_t n;
+	uint64_t at;
+
+	*len = 0;
+	if (c->len == 0 && c->more) {
+		int err = vring_next(r, c);
+
+		if (unlikely(err != 0)) {
+			return err;
+		}
+	}
+	at = c->addr - w->first;
+	n = MIN(max, c->len);
+	if (unlikely(n == 0 || c->writable != write || at >= w->size || n > w->size - at ||
+		     (w->attr & vring_want(write)) != vring_want(write))) {
+		return vring_piece_slow(r, c, write, max, data, len);
+	}
+	*data = w->data + at;
+	*len = n;
+	c->addr += n;
+	c->len -= n;
+	return 0;
+}
 
 /* Give a chain back after `len` bytes were written to it. vring_publish() follows. */
 static inline void vring_give(struct vring *r, uint16_t head, uint32_t len)

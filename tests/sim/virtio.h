@@ -56,6 +56,7 @@ struct vdriver {
 	struct vd_frame frames[VD_FRAMES];
 	unsigned int frame_first, frame_end;
 	unsigned int kicks;
+	bool loaded;			/* in a thread: it acts as the guest, whose vCPU is loaded */
 	uint8_t mac[6];
 };
 
@@ -64,10 +65,14 @@ struct vdriver {
 static inline bool vd_access(struct vdriver *f, unsigned int at, unsigned int size, bool write,
 			     uint64_t *value)
 {
+	gpa_t gpa = GPA(mmio_base(f->d, 0).v + at);
 	bool taken;
 
+	if (f->loaded) {
+		return upcall_mmio(&f->v->arch, gpa, size, write, value);
+	}
 	host_load(f->v);
-	taken = upcall_mmio(&f->v->arch, GPA(mmio_base(f->d, 0).v + at), size, write, value);
+	taken = upcall_mmio(&f->v->arch, gpa, size, write, value);
 	host_exit();
 	return taken;
 }
@@ -152,17 +157,20 @@ static inline void vd_queue_open(struct vdriver *f, unsigned int n)
 
 /* --- rings --------------------------------------------------------------------- */
 
+/* Words of rings, which the device reads and writes at the same time. */
+static inline _Atomic uint16_t *vd_word(struct vdriver *f, uint64_t gpa)
+{
+	return (void *)((uint8_t *)host_page(f->d, gpa >> PAGE_SHIFT) + (gpa & PAGE_MASK));
+}
+
 static inline uint16_t vd_get16(struct vdriver *f, uint64_t gpa)
 {
-	uint16_t v;
-
-	host_read(f->d, gpa, &v, sizeof(v));
-	return v;
+	return atomic_load(vd_word(f, gpa));
 }
 
 static inline void vd_put16(struct vdriver *f, uint64_t gpa, uint16_t v)
 {
-	host_write(f->d, gpa, &v, sizeof(v));
+	atomic_store(vd_word(f, gpa), v);
 }
 
 static inline unsigned int vd_size(unsigned int n)
@@ -196,7 +204,7 @@ static inline void vd_kick(struct vdriver *f, unsigned int n, uint16_t count)
 	if ((f->features & VIRTIO_F_EVENT_IDX) == 0 || (uint16_t)(q->prod - event - 1) < count) {
 		f->kicks++;
 		vd_write(f, VMMIO_QUEUE_NOTIFY, n);
-	} else {
+	} else if (!f->loaded) {
 		/* The device looks by itself when a guest leaves its CPU. */
 		host_load(f->v);
 		host_exit();
@@ -295,14 +303,14 @@ static inline void vd_send_frame(struct vdriver *f, const uint8_t *data, uint32_
 	}
 }
 
-/* Take what has come, and post the buffers again. How many frames there were. */
+/* Take what has come, at most VD_SIZE frames, and post the buffers again. How many. */
 static inline unsigned int vd_poll(struct vdriver *f)
 {
 	unsigned int frames = 0;
 	uint32_t id, len;
 
 	(void)vd_irq(f);
-	while (vd_used(f, VNET_RX, &id, &len)) {
+	while (frames < VD_SIZE && vd_used(f, VNET_RX, &id, &len)) {
 		struct vd_frame *r = &f->frames[f->frame_end++ % VD_FRAMES];
 
 		*r = (struct vd_frame){ .data = malloc(70000) };

@@ -17,11 +17,11 @@ HANG_S = 2
 FILE = 4 << 20
 
 
-def uplink_config(vms, panic, vif=""):
+def uplink_config(vms, panic, vif="", model="virtio-net"):
     return vms.config(
         "uplink", memory=96, ramdisk="driver-domain.cpio.gz",
         extra=f"quiet cma=0 sysrq_always_enabled=1 panic={panic}",
-        vif=["mac=00:16:3e:00:00:01, uplink=1" + vif],
+        vif=[f"mac=00:16:3e:00:00:01, uplink=1, model={model}{vif}"],
         mv_assign=["/pcie@10000000"], mv_watchdog=60, on_poweroff="restart",
         on_crash="restart")
 
@@ -29,10 +29,11 @@ def uplink_config(vms, panic, vif=""):
 class Site:
     """A driver domain, guests a and b, and the world outside."""
 
-    def __init__(self, vms, machines, panic, nic="virtio-net-pci", vif=""):
+    def __init__(self, vms, machines, panic, nic="virtio-net-pci", vif="",
+                 model="virtio-net"):
         self.outside = Outside(FILE)
         self.machine = machines.boot(
-            vms.bundle(uplink_config(vms, panic, vif),
+            vms.bundle(uplink_config(vms, panic, vif, model),
                        vms.config("a", ip="10.0.0.2"),
                        vms.config("b", ip="10.0.0.3")),
             ram=1024, extra=self.outside.qemu(nic))

@@ -50,9 +50,18 @@ static void check_mapped(uint64_t gfn, uint64_t pa, unsigned int attr)
 {
 	unsigned int got_attr = 0;
 	hpa_t got = HPA(0);
+	uint64_t pages = 0;
 
 	assert_int_equal(p2m_lookup(&p2m, GFN(gfn), &got, &got_attr), 0);
 	assert_int_equal(got.v, pa);
+	assert_int_equal(got_attr, attr);
+	/* .. and what follows it in one piece. */
+	assert_int_equal(p2m_lookup_run(&p2m, GFN(gfn), &got, &got_attr, &pages), 0);
+	assert_int_equal(got.v, pa);
+	assert_int_equal(got_attr, attr);
+	assert_true(pages >= 1);
+	assert_int_equal(p2m_lookup(&p2m, GFN(gfn + pages - 1), &got, &got_attr), 0);
+	assert_int_equal(got.v, pa + ((pages - 1) << PAGE_SHIFT));
 	assert_int_equal(got_attr, attr);
 }
 

@@ -115,6 +115,35 @@ static void test_start(void **state)
 	assert_memory_equal(in_guest, ramdisk, RAMDISK_SIZE);
 }
 
+/* A place for registers and an interrupt for each vif that is a virtio device, in each life. */
+static void test_virtio(void **state)
+{
+	struct host_guest_tables t;
+
+	config.vif_count = 3;
+	config.vif[0] = (struct vm_vif_config){ .uplink = true, .virtio = true };
+	config.vif[1] = (struct vm_vif_config){ .uplink = true };
+	config.vif[2] = (struct vm_vif_config){ .uplink = true, .virtio = true };
+	for (unsigned int i = 0; i < 3; i++) {
+		memcpy(config.vif[i].mac, (const uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)i }, 6);
+	}
+	start();
+	for (unsigned int life = 0; life < 2; life++) {
+		const struct domain_mmio *m = &vm->domain->mmio;
+
+		host_read(vm->domain, vm->domain->vcpus[0]->arch.arg, &t, sizeof(t));
+		assert_int_equal(t.boot.virtio_count, 2);
+		assert_int_equal(m->slot[0].irq, HOST_GUEST_IRQ_FIRST);
+		assert_int_equal(m->slot[1].irq, 0);
+		assert_int_equal(m->slot[2].irq, HOST_GUEST_IRQ_FIRST + 1);
+		assert_int_equal(mmio_base(vm->domain, 2).v, m->base.v + 2 * PAGE_SIZE);
+		assert_int_equal(vm_reset(vm), 0);
+		host_advance(SECOND);
+		host_advance(40 * SECOND);
+	}
+	(void)state;
+}
+
 static void test_ram_is_zeroed(void **state)
 {
 	enum { BLOCKS = 24 };
@@ -449,6 +478,7 @@ static void test_pinning_to_what_is_not_there(void **state)
 
 UNIT_MAIN(
 	VM_TEST(test_start),
+	VM_TEST(test_virtio),
 	VM_TEST(test_ram_is_zeroed),
 	VM_TEST(test_find),
 	VM_TEST(test_poweroff_destroys),
