@@ -9,7 +9,7 @@
  *   mv.nic=ADDRESS,...   these cards, for vif 0, 1, ...; else all, in the
  *                        order of their PCI addresses
  *   mv.mtu=BYTES         instead of what XenStore says of the vif
- *   mv.xdp=VIF,...       XDP for these vifs only, or "none"; else for all that can
+ *   mv.xdp=VIF,...       these vifs' frames go by XDP, or those of "all"
  *   mv.lvm=DISK,...      logical volumes are on these disks and partitions
  *
  * The kernel runs it as /sbin/poweroff and /sbin/reboot, too, when the
@@ -166,40 +166,42 @@ static unsigned int mtu_of(const struct nic *vif)
 	return (unsigned int)file_number(path, 1500);
 }
 
-/* Does mv.xdp say something of the vif? */
-static bool xdp_named(unsigned int vif, bool *wanted)
+/* Does mv.xdp name the vif? */
+static bool xdp_wanted(unsigned int vif)
 {
 	char list[64];
-	bool named = cmdline_word("mv.xdp", list, sizeof(list));
+	bool wanted = false;
 
-	*wanted = !named;
-	if (!named || strcmp(list, "none") == 0) {
-		return named;
+	if (!cmdline_word("mv.xdp", list, sizeof(list))) {
+		return false;
 	}
 	for (char *save, *word = strtok_r(list, ",", &save); word != NULL;
 	     word = strtok_r(NULL, ",", &save)) {
 		char *end;
 		unsigned long number = strtoul(word, &end, 10);
 
-		if (*end != '\0') {
-			say("mv.xdp: '%s' is no number of a vif", word);
-		} else if (number == vif) {
-			*wanted = true;
+		if (strcmp(word, "all") == 0) {
+			wanted = true;
+		} else if (*end != '\0') {
+			say("mv.xdp: '%s' is neither a vif's number nor 'all'", word);
+		} else {
+			wanted |= number == vif;
 		}
 	}
-	return true;
+	return wanted;
 }
 
-/* XDP is the shorter way, but a netfront's driver hasn't got it for all frames. */
+/* A netfront's driver drops frames of several pages while it has an XDP program. */
 static bool try_xdp(const struct pair *p)
 {
-	bool wanted;
-	bool named = xdp_named(p->vif.vif, &wanted);
-
-	if (wanted && named && p->vif.netfront) {
-		say("vif %u: no XDP, for it is a netfront", p->vif.vif);
+	if (!xdp_wanted(p->vif.vif)) {
+		return false;
 	}
-	return wanted && !p->vif.netfront && xdp_connect(p->nic.name, p->vif.name);
+	if (p->vif.netfront) {
+		say("vif %u: no XDP, for it is a netfront", p->vif.vif);
+		return false;
+	}
+	return xdp_connect(p->nic.name, p->vif.name);
 }
 
 static bool redirect(struct pair *p)
