@@ -36,7 +36,7 @@ void work_queue_late(struct work *w);
 
 /*
  * One round of this CPU's work, and of its late work, or as much of it as is begun
- * within CPU_WORK_NS from `now` (of work_run(): from when the exit began its work). The exit path only.
+ * within CPU_WORK_NS; of late work, from `now` on. The exit path only.
  */
 void work_run(void);
 void work_run_late(uint64_t now);
