@@ -347,6 +347,10 @@ def test_binary_cfg(box):
     box.refused("s.cfg", "s.cfg:1: error: ")
 
 
+def test_model(box):
+    box.refused(box.cfg("a", vif="['model=virtio-net']"), "is for uplinks only")
+
+
 def test_warnings(box):
     cfg = box.cfg("a", frobnicate=1, acpi=1, vif="['bridge=xenbr0']")
     r = box.bundle(cfg)
@@ -357,7 +361,6 @@ def test_warnings(box):
     r = box.bundle(box.cfg("a", vif="['model=e1000']"))
     assert r.returncode == 0
     assert "a.cfg:4: warning: vif: model=e1000 is ignored" in r.stderr
-    box.refused(box.cfg("a", vif="['model=virtio-net']"), "is for uplinks only")
 
 
 # --- what the hypervisor would refuse ------------------------------------------
