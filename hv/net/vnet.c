@@ -4,6 +4,7 @@
  */
 #include "net/vnet.h"
 
+#include "kern/log.h"
 #include "lib/string.h"
 #include "mem/heap.h"
 
@@ -212,6 +213,8 @@ static void changed(struct virtio_device *dev, bool runs)
 {
 	struct vnet *n = vnet_of(dev);
 
+	/* As xenbus says of others. */
+	log_guest(dev->domain->id, "vif %u %s", n->vif->index, runs ? "connected" : "disconnected");
 	vif_tell_uplink(n->vif, runs);
 	if (!runs && virtio_failed(dev)) {
 		spin_lock(&n->rx_lock);

@@ -97,6 +97,7 @@ def test_addresses_from_outside(site):
 
 
 def test_reports(site):
+    site.machine.wait_log(f"d{UPLINK}: vif 0 connected")
     assert site.report("driver") == "virtio_net"
     assert site.report("link") == "up"
     assert any(line.startswith("vif1.0 ") and line.endswith("  link up")
