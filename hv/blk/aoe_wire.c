@@ -43,22 +43,6 @@ void aoe_batch_begin(struct net_batch *b, struct aoe_target *t)
 	};
 }
 
-void aoe_path_prepare(const struct aoe_target *t, struct aoe_path *p)
-{
-	uint8_t *b = (uint8_t *)p->head;
-
-	memcpy(b, p->mac, ETH_ALEN);
-	memcpy(b + ETH_ALEN, aoe_port->port.config.mac, ETH_ALEN);
-	put_be16(b + ETH_TYPE_AT, AOE_ETHERTYPE);
-	b[AOE_AT_VERFLAGS] = AOE_VERSION << 4;
-	b[AOE_AT_ERROR] = 0;
-	put_be16(b + AOE_AT_MAJOR, t->shelf);
-	b[AOE_AT_MINOR] = t->slot;
-	b[AOE_AT_COMMAND] = AOE_ATA;
-	p->mac_number = mac_load(p->mac);
-	p->key = fdb_key(p->mac_number, aoe_port->port.config.vlan);
-}
-
 static void head_begin(struct head *h, const struct aoe_target *t, const uint8_t *dst,
 		       enum aoe_command command, uint32_t tag)
 {
@@ -73,6 +57,17 @@ static void head_begin(struct head *h, const struct aoe_target *t, const uint8_t
 	b[AOE_AT_MINOR] = t->slot;
 	b[AOE_AT_COMMAND] = (uint8_t)command;
 	put_be32(b + AOE_AT_TAG, tag);
+}
+
+void aoe_path_prepare(const struct aoe_target *t, struct aoe_path *p)
+{
+	struct head h;
+
+	/* A frame's tag is put in later. */
+	head_begin(&h, t, p->mac, AOE_ATA, 0);
+	memcpy(p->head, h.word, sizeof(p->head));
+	p->mac_number = mac_load(p->mac);
+	p->key = fdb_key(p->mac_number, aoe_port->port.config.vlan);
 }
 
 static uint8_t ata_flags(uint8_t command)

@@ -30,8 +30,8 @@
 #define BLKBACK_REQUESTS_MAX	128U	/* in flight of one queue */
 /*
  * While so many requests of a queue are under way, its ring is looked at on exits,
- * each BLKBACK_LOOK_NS at the latest, and its guest notifies of as many new ones as are
- * under way only, of BLKBACK_AHEAD at most.
+ * each BLKBACK_LOOK_NS at the latest (WORK_LATE_NS if another CPU takes the look over), and
+ * its guest notifies of as many new ones as are under way only, of BLKBACK_AHEAD at most.
  */
 #define BLKBACK_DEEP		4U
 #define BLKBACK_AHEAD		32U

@@ -140,7 +140,9 @@ static int open_device(struct dd_target *t, const struct dd_device *dev)
 	spin_unlock(&t->base.lock);
 	evtchn_withdraw_hv(t->d, t->offer);
 fail_grants:
-	if (!hv_grants_close(t->grants)) {
+	if (hv_grants_close(t->grants)) {
+		t->grants = NULL;
+	} else {
 		/* It guessed references: then it keeps them until it ends. */
 		spin_lock(&t->base.lock);
 		t->held = true;

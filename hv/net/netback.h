@@ -31,6 +31,7 @@
 #include "net/netif.h"
 #include "net/port.h"
 #include "net/switch.h"
+#include "net/tx_poll.h"
 #include "net/vif.h"
 
 #define NETBACK_BUDGET		64U	/* deliveries in one walk */
@@ -91,13 +92,11 @@ struct netback_queue {
 	struct netif_tx_ring *tx_ring;
 	uint32_t tx_cons;		/* next request, and next response */
 	uint32_t tx_told;		/* rsp_prod at the last look at rsp_event */
-	bool tx_polling;		/* looked at on exits: few notifications */
-	unsigned int tx_poll_empty;	/* looks in vain, in a row */
+	struct tx_poll tx_poll;
 	struct timer tx_timer;		/* look at rsp_event again */
 	unsigned int tx_port;
 	struct net_cache cache;
 	struct work tx_work;		/* go on with the ring */
-	struct work tx_poll;		/* look at the ring on the next exit */
 	struct netback_chain chain;
 	struct net_frag frag[NETBACK_DATA_MAX];
 	/* 2 + 4 bytes before the frame: its IP header is then 4-byte aligned. */

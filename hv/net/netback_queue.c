@@ -70,7 +70,7 @@ static void queue_init(struct netback_queue *q, struct vif *v, unsigned int inde
 	q->rx_features = c->rx_features;
 	q->rx_may_wait = c->rx_notify;
 	work_init(&q->tx_work, netback_tx_work);
-	work_init(&q->tx_poll, netback_tx_poll);
+	work_init(&q->tx_poll.work, netback_tx_poll);
 	timer_init(&q->tx_timer, netback_tx_timer);
 	list_init(&q->wait_node);
 	list_init(&q->waiters);
@@ -150,7 +150,7 @@ void netback_queue_start(struct netback_queue *q)
 static bool has_work(struct netback_queue *q)
 {
 	return atomic_load_explicit(&q->tx_work.queued, memory_order_acquire) != 0 ||
-	       atomic_load_explicit(&q->tx_poll.queued, memory_order_acquire) != 0;
+	       atomic_load_explicit(&q->tx_poll.work.queued, memory_order_acquire) != 0;
 }
 
 /*

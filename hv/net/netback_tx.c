@@ -375,7 +375,7 @@ static enum step walk(struct netback_queue *q, struct net_batch *b, unsigned int
 		}
 		/* Before it stops: ask for a notification, look once more. */
 		atomic_store_explicit(&q->tx_ring->i.req_event,
-				      q->tx_cons + (q->tx_polling ? NETBACK_POLL_SLOTS : 1),
+				      q->tx_cons + (q->tx_poll.on ? NETBACK_POLL_SLOTS : 1),
 				      memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!prod_read(q, &prod)) {
@@ -406,8 +406,7 @@ static void walk_locked(struct netback_queue *q)
 		complete(q, woken && end == STEP_DONE);
 	}
 	if (frames > 0) {
-		q->counts[NET_TX_BATCHES]++;
-		q->counts[NET_TX_BATCH_1 + MIN(bit_highest(frames), 6U)]++;
+		tx_count_walk(q->counts, frames);
 	}
 }
 
@@ -419,26 +418,12 @@ static inline bool walk_allowed(struct netback_queue *q)
 	       atomic_load_explicit(&q->wait_on, memory_order_acquire) == NULL;
 }
 
-/*
- * While every CPU is busy, nobody gains from a notification for each frame:
- * the ring is looked at whenever this CPU leaves a guest instead
- * (docs/decisions/0010-polling-under-load.md).
- */
-static void poll_start(struct netback_queue *q)
-{
-	if (sched_all_busy()) {
-		q->tx_polling = true;
-		q->tx_poll_empty = 0;
-		work_queue_late(&q->tx_poll);
-	}
-}
-
 void netback_tx_kick(struct netback_queue *q)
 {
 	spin_lock(&q->tx_lock);
 	if (q->tx_up) {
 		q->counts[NET_TX_KICKS]++;
-		poll_start(q);
+		tx_poll_start(&q->tx_poll);
 	}
 	if (walk_allowed(q)) {
 		walk_locked(q);
@@ -448,7 +433,7 @@ void netback_tx_kick(struct netback_queue *q)
 
 void netback_tx_poll(struct work *w)
 {
-	struct netback_queue *q = container_of(w, struct netback_queue, tx_poll);
+	struct netback_queue *q = container_of(w, struct netback_queue, tx_poll.work);
 
 	spin_lock(&q->tx_lock);
 	if (q->tx_up) {
@@ -456,15 +441,10 @@ void netback_tx_poll(struct work *w)
 		bool found = walk_allowed(q) &&
 			     READ_ONCE(q->tx_ring->i.req_prod) != q->tx_cons;
 
-		q->tx_poll_empty = found ? 0 : q->tx_poll_empty + 1;
-		q->tx_polling = q->tx_poll_empty < NETBACK_POLL_EMPTY && sched_all_busy();
-		/* The walk that ends polling asks for notifications again. */
-		if ((found || !q->tx_polling) && walk_allowed(q)) {
+		if (tx_poll_looked(&q->tx_poll, found, NETBACK_POLL_EMPTY) && walk_allowed(q)) {
 			walk_locked(q);
 		}
-		if (q->tx_polling) {
-			work_queue_late(w);
-		}
+		tx_poll_again(&q->tx_poll);
 	}
 	spin_unlock(&q->tx_lock);
 }

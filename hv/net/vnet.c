@@ -195,7 +195,7 @@ static void run(struct virtio_device *dev)
 
 	spin_lock(&n->tx_lock);
 	n->tx_up = n->tx.size != 0;
-	n->tx_polling = false;
+	n->tx_poll.on = false;
 	spin_unlock(&n->tx_lock);
 	spin_lock(&n->rx_lock);
 	n->rx_up = n->rx.size != 0;
@@ -281,7 +281,7 @@ int vnet_create(struct vif *v)
 	timer_init(&n->tx_timer, vnet_tx_timer);
 	timer_init(&n->hang_timer, vnet_hang_timer);
 	work_init(&n->tx_work, vnet_tx_work);
-	work_init(&n->tx_poll, vnet_tx_poll);
+	work_init(&n->tx_poll.work, vnet_tx_poll);
 	err = mmio_attach(v->domain, v->index, virtio_mmio, &n->dev);
 	if (err != 0) {
 		heap_free(n);
@@ -300,7 +300,7 @@ void vnet_stop(struct vnet *n)
 bool vnet_has_work(struct vnet *n)
 {
 	return atomic_load_explicit(&n->tx_work.queued, memory_order_acquire) != 0 ||
-	       atomic_load_explicit(&n->tx_poll.queued, memory_order_acquire) != 0 ||
+	       atomic_load_explicit(&n->tx_poll.work.queued, memory_order_acquire) != 0 ||
 	       atomic_load_explicit(&n->dev.failing.queued, memory_order_acquire) != 0;
 }
 

@@ -21,6 +21,7 @@
 #include "kern/timer.h"
 #include "kern/work.h"
 #include "net/switch.h"
+#include "net/tx_poll.h"
 #include "net/vif.h"
 #include "net/virtio_mmio.h"
 #include "net/vring.h"
@@ -55,12 +56,10 @@ struct vnet {
 	/* Frames from the guest; under tx_lock. */
 	struct spinlock tx_lock;
 	bool tx_up;
-	bool tx_polling;		/* looked at on exits: few notifications */
-	unsigned int tx_poll_empty;	/* looks in vain, in a row */
+	struct tx_poll tx_poll;
 	struct vring tx;
 	struct timer tx_timer;		/* look again whether completions are to be told */
 	struct work tx_work;		/* go on with the ring */
-	struct work tx_poll;		/* look at the ring on the next exit */
 	struct net_cache cache;
 	struct net_frag frag[VNET_FRAGS];
 	/* 2 + 4 bytes before the frame: its IP header is then 4-byte aligned. */

@@ -9,8 +9,6 @@
  */
 #include "net/vnet.h"
 
-#include "kern/sched.h"
-#include "lib/bits.h"
 #include "lib/bytes.h"
 #include "lib/string.h"
 #include "net/eth.h"
@@ -211,7 +209,7 @@ static int walk(struct vnet *n, struct net_batch *b, unsigned int *frames)
 			}
 		}
 		/* Before it stops: ask for a notification, look once more. */
-		vring_ask(&n->tx, n->tx_polling ? VNET_POLL_ENTRIES : 1);
+		vring_ask(&n->tx, n->tx_poll.on ? VNET_POLL_ENTRIES : 1);
 		err = vring_avail(&n->tx, &count);
 		if (count == 0) {
 			break;
@@ -239,8 +237,7 @@ static void walk_locked(struct vnet *n)
 	switch_flush(&b);
 	if (frames > 0) {
 		complete(n);
-		n->counts[NET_TX_BATCHES]++;
-		n->counts[NET_TX_BATCH_1 + MIN(bit_highest(frames), 6U)]++;
+		tx_count_walk(n->counts, frames);
 	}
 }
 
@@ -249,22 +246,12 @@ static inline bool walk_allowed(const struct vnet *n)
 	return n->tx_up && !virtio_failed(&n->dev);
 }
 
-/* As netback does it (docs/decisions/0010-polling-under-load.md). */
-static void poll_start(struct vnet *n)
-{
-	if (sched_all_busy()) {
-		n->tx_polling = true;
-		n->tx_poll_empty = 0;
-		work_queue_late(&n->tx_poll);
-	}
-}
-
 void vnet_tx_kick(struct vnet *n)
 {
 	spin_lock(&n->tx_lock);
 	if (n->tx_up) {
 		n->counts[NET_TX_KICKS]++;
-		poll_start(n);
+		tx_poll_start(&n->tx_poll);
 	}
 	if (walk_allowed(n)) {
 		walk_locked(n);
@@ -274,21 +261,14 @@ void vnet_tx_kick(struct vnet *n)
 
 void vnet_tx_poll(struct work *w)
 {
-	struct vnet *n = container_of(w, struct vnet, tx_poll);
+	struct vnet *n = container_of(w, struct vnet, tx_poll.work);
 
 	spin_lock(&n->tx_lock);
 	if (walk_allowed(n)) {
-		bool found = vring_has_more(&n->tx);
-
-		n->tx_poll_empty = found ? 0 : n->tx_poll_empty + 1;
-		n->tx_polling = n->tx_poll_empty < VNET_POLL_EMPTY && sched_all_busy();
-		/* The walk that ends polling asks for notifications again. */
-		if (found || !n->tx_polling) {
+		if (tx_poll_looked(&n->tx_poll, vring_has_more(&n->tx), VNET_POLL_EMPTY)) {
 			walk_locked(n);
 		}
-		if (n->tx_polling) {
-			work_queue_late(w);
-		}
+		tx_poll_again(&n->tx_poll);
 	}
 	spin_unlock(&n->tx_lock);
 }

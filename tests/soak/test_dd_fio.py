@@ -59,10 +59,7 @@ class Scene:
             for device in devices:
                 words += ["-device", device]
         self.machine = machines.boot(vms.bundle(
-            vms.config("uplink", memory=96, ramdisk="driver-domain.cpio.gz",
-                       extra="quiet cma=0 panic=1", driver_domain=1,
-                       mv_assign=["/pcie@10000000"], mv_watchdog=60,
-                       on_poweroff="restart", on_crash="restart"),
+            vms.disk_domain(),
             vms.config("client", memory=384, vcpus=2, ramdisk="debian.cpio.gz",
                        extra="quiet", disk=[
                            "vdev=xvda, target=dd:uplink/vda",

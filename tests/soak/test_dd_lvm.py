@@ -46,10 +46,7 @@ class Scene:
             for device in devices:
                 qemu += ["-device", device]
         self.machine = self.machines.boot(self.vms.bundle(
-            self.vms.config("uplink", memory=96, ramdisk=ramdisk,
-                            extra=f"quiet cma=0 panic=1 {words}", driver_domain=1,
-                            mv_assign=["/pcie@10000000"], mv_watchdog=60,
-                            on_poweroff="restart", on_crash="restart"),
+            self.vms.disk_domain(ramdisk, words),
             self.vms.config("a", memory=256, ip="10.0.0.2",
                             ramdisk="storage-lvm.cpio.gz", disk=list(disks))),
             ram=1024, extra=qemu)

@@ -88,6 +88,13 @@ class Vms:
             file.write("\n".join(lines) + "\n")
         return path
 
+    def disk_domain(self, ramdisk="driver-domain.cpio.gz", words=""):
+        """A driver domain "uplink" that has the PCI bus and serves its disks."""
+        return self.config("uplink", memory=96, ramdisk=ramdisk,
+                           extra=f"quiet cma=0 panic=1 {words}", driver_domain=1,
+                           mv_assign=["/pcie@10000000"], mv_watchdog=60,
+                           on_poweroff="restart", on_crash="restart")
+
     def bundle(self, *configs):
         return harness.make_bundle(os.path.join(self.folder, "boot.cpio"),
                                    *configs)

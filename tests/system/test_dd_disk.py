@@ -58,10 +58,7 @@ class Scene:
 
     def boot(self, vms, machines):
         self.machine = machines.boot(vms.bundle(
-            vms.config("uplink", memory=96, ramdisk="driver-domain.cpio.gz",
-                       extra="quiet cma=0 panic=1", driver_domain=1,
-                       mv_assign=["/pcie@10000000"], mv_watchdog=60,
-                       on_poweroff="restart", on_crash="restart"),
+            vms.disk_domain(),
             vms.config("a", memory=200, vcpus=2, ip="10.0.0.2",
                        ramdisk="storage.cpio.gz",
                        disk=["vdev=xvda, target=dd:uplink/nvme0n1",

@@ -6,13 +6,14 @@
  */
 #include "sim/blkfront.h"
 #include "sim/aoetarget.h"
+#include "tsan/busy_hint.h"
+#include "tsan/cpus.h"
 #include "unit/unit.h"
 
 #include <pthread.h>
 
 #include "kern/work.h"
 
-#define CPUS	4U
 #define GUESTS	3U
 #define REQUESTS 6000U		/* by all together */
 #define DEPTH	8U
@@ -36,14 +37,6 @@ struct block {
 };
 
 static struct block block[GUESTS][BLOCKS];
-
-/* A hint that is read without the scheduler's lock on purpose. */
-const char *__tsan_default_suppressions(void);
-
-const char *__tsan_default_suppressions(void)
-{
-	return "race:sched_all_busy\n";
-}
 
 /* --- the target ------------------------------------------------------------------ */
 
@@ -206,7 +199,6 @@ static void step(uint64_t ns)
 static void test_all_at_once(void **state)
 {
 	static const char *const targets[GUESTS] = { "aoe:1.0", "aoe:1.0", "aoe:1.1" };
-	pthread_t threads[CPUS];
 
 	host_reset_cpus(CPUS);
 	at_setup(false, 9000);
@@ -222,16 +214,7 @@ static void test_all_at_once(void **state)
 		}
 		bf_finish_connect(front[i]);
 	}
-	host_threads(true);
-	for (unsigned int i = 0; i < CPUS; i++) {
-		assert_int_equal(pthread_create(&threads[i], NULL, cpu_thread,
-						(void *)(uintptr_t)i), 0);
-	}
-	for (unsigned int i = 0; i < CPUS; i++) {
-		pthread_join(threads[i], NULL);
-	}
-	host_threads(false);
-	host_cpu(0);
+	cpus_run(cpu_thread);
 	for (unsigned int round = 0; round < 20000; round++) {
 		step(100000);
 	}

@@ -4,14 +4,13 @@
  * threads send to each other, receive, sleep and wake, all at the same time.
  */
 #include "sim/netfront.h"
+#include "tsan/busy_hint.h"
+#include "tsan/cpus.h"
 #include "unit/frame_make.h"
 #include "unit/unit.h"
 
-#include <pthread.h>
-
 #include "kern/work.h"
 
-#define CPUS	4U
 #define GUESTS	3U
 #define FRAMES	20000U		/* sent by all together */
 #define FRAME_MAX 1514U
@@ -21,25 +20,6 @@ static struct netfront *front[GUESTS];
 static _Atomic unsigned int sent_by_all;
 static unsigned int sent[GUESTS], got[GUESTS];	/* by the guest's own vCPU */
 
-/* A hint that is read without the scheduler's lock on purpose. */
-const char *__tsan_default_suppressions(void);
-
-const char *__tsan_default_suppressions(void)
-{
-	return "race:sched_all_busy\n";
-}
-
-static uint32_t make(uint8_t *text, unsigned int src, unsigned int dst, unsigned int payload)
-{
-	struct frame_make m = {
-		.dst = { 0, 0x16, 0x3e, 0, 0, (uint8_t)dst },
-		.src = { 0, 0x16, 0x3e, 0, 0, (uint8_t)src },
-		.vlan = -1, .udp = true, .payload = payload,
-	};
-
-	return (uint32_t)frame_write(text, &m);
-}
-
 static void send_some(unsigned int i, struct unit_random *r)
 {
 	struct netfront *f = front[i];
@@ -48,7 +28,7 @@ static void send_some(unsigned int i, struct unit_random *r)
 	uint8_t text[FRAME_MAX];
 
 	for (unsigned int n = unit_random_below(r, 8); n > 0 && nf_tx_room(f, 0) > 4; n--) {
-		uint32_t len = make(text, i + 1, dst + 1, 18 + unit_random_below(r, 1400));
+		uint32_t len = frame_udp(text, i + 1, dst + 1, 18 + unit_random_below(r, 1400));
 
 		nf_queue_frame(f, text, len, &(struct nf_send){ 0 });
 		sent[i]++;
@@ -70,7 +50,7 @@ static void receive(unsigned int i)
 	while (f->frame_first != f->frame_end) {
 		struct nf_frame r = nf_take(f);
 
-		if (r.len < HEADERS || r.len != make(want, r.data[11], i + 1, r.len - HEADERS) ||
+		if (r.len < HEADERS || r.len != frame_udp(want, r.data[11], i + 1, r.len - HEADERS) ||
 		    memcmp(want, r.data, r.len) != 0) {
 			host_fatal("guest %u received a damaged frame", i);
 		}
@@ -113,7 +93,6 @@ static void test_all_send_to_all(void **state)
 {
 	const struct nf_options options = { 0 };
 	unsigned int total_sent = 0, total_got = 0;
-	pthread_t threads[CPUS];
 
 	host_reset_cpus(CPUS);
 	for (unsigned int i = 0; i < GUESTS; i++) {
@@ -122,16 +101,7 @@ static void test_all_send_to_all(void **state)
 		got[i] = 0;
 	}
 	host_run();
-	host_threads(true);
-	for (unsigned int i = 0; i < CPUS; i++) {
-		assert_int_equal(pthread_create(&threads[i], NULL, cpu_thread,
-						(void *)(uintptr_t)i), 0);
-	}
-	for (unsigned int i = 0; i < CPUS; i++) {
-		pthread_join(threads[i], NULL);
-	}
-	host_threads(false);
-	host_cpu(0);
+	cpus_run(cpu_thread);
 	/* What is still in the rings arrives, too. */
 	for (unsigned int round = 0; round < 100; round++) {
 		for (unsigned int i = 0; i < GUESTS; i++) {

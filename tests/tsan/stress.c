@@ -5,9 +5,9 @@
  * loaded makes hypercalls, waits and takes events, changes its memory; the
  * hypervisor uses its grants; a domain comes and goes; RAM is zeroed in advance.
  */
+#include "tsan/cpus.h"
 #include "unit/unit.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,6 @@
 #include "xen/grant.h"
 #include "xenstore/xenstore.h"
 
-#define CPUS	4U
 #define GUESTS	3U
 #define TURNS	20000U
 #define PAGES	16U
@@ -266,20 +265,10 @@ static void guests_make(void)
 
 static void test_all_at_once(void **state)
 {
-	pthread_t threads[CPUS];
 
 	host_reset_cpus(CPUS);
 	guests_make();
-	host_threads(true);
-	for (unsigned int i = 0; i < CPUS; i++) {
-		assert_int_equal(pthread_create(&threads[i], NULL, cpu_thread,
-						(void *)(uintptr_t)i), 0);
-	}
-	for (unsigned int i = 0; i < CPUS; i++) {
-		pthread_join(threads[i], NULL);
-	}
-	host_threads(false);
-	host_cpu(0);
+	cpus_run(cpu_thread);
 	if (visitor != NULL) {
 		visitor_leave(visitor);
 	}

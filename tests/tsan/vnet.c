@@ -4,14 +4,13 @@
  * others on four threads send to each other, and its driver starts anew in the middle.
  */
 #include "sim/virtio.h"
+#include "tsan/busy_hint.h"
+#include "tsan/cpus.h"
 #include "unit/frame_make.h"
 #include "unit/unit.h"
 
-#include <pthread.h>
-
 #include "kern/work.h"
 
-#define CPUS	4U
 #define FRONTS	2U
 #define FRAMES	20000U		/* sent by all together */
 #define RESTARTS 400U		/* one in so many turns of the driver */
@@ -23,30 +22,11 @@ static struct vdriver *up;
 static struct netfront *front[FRONTS];
 static _Atomic unsigned int sent_by_all;
 
-/* A hint that is read without the scheduler's lock on purpose. */
-const char *__tsan_default_suppressions(void);
-
-const char *__tsan_default_suppressions(void)
-{
-	return "race:sched_all_busy\n";
-}
-
-static uint32_t make(uint8_t *text, unsigned int src, unsigned int dst, unsigned int payload)
-{
-	struct frame_make m = {
-		.dst = { 0, 0x16, 0x3e, 0, 0, (uint8_t)dst },
-		.src = { 0, 0x16, 0x3e, 0, 0, (uint8_t)src },
-		.vlan = -1, .udp = true, .payload = payload,
-	};
-
-	return (uint32_t)frame_write(text, &m);
-}
-
 static void check(const uint8_t *data, uint32_t len)
 {
 	uint8_t want[2000];
 
-	if (len < HEADERS || len != make(want, data[11], data[5], len - HEADERS) ||
+	if (len < HEADERS || len != frame_udp(want, data[11], data[5], len - HEADERS) ||
 	    memcmp(want, data, len) != 0) {
 		host_fatal("a damaged frame of %u bytes", len);
 	}
@@ -64,7 +44,7 @@ static void front_turn(struct netfront *f, unsigned int id, struct unit_random *
 		free(got.data);
 	}
 	for (unsigned int n = unit_random_below(r, 8); n > 0 && nf_tx_room(f, 0) > 4; n--) {
-		uint32_t len = make(text, id, OUTSIDE, 18 + unit_random_below(r, 1400));
+		uint32_t len = frame_udp(text, id, OUTSIDE, 18 + unit_random_below(r, 1400));
 
 		nf_queue_frame(f, text, len, &(struct nf_send){ 0 });
 		atomic_fetch_add(&sent_by_all, 1);
@@ -111,7 +91,7 @@ static void up_turn(struct unit_random *r)
 	}
 	up_receive();
 	for (unsigned int n = unit_random_below(r, 8); n > 0; n--) {
-		uint32_t len = make(text, OUTSIDE, 1 + unit_random_below(r, FRONTS),
+		uint32_t len = frame_udp(text, OUTSIDE, 1 + unit_random_below(r, FRONTS),
 				    18 + unit_random_below(r, 1400));
 
 		if ((uint16_t)(q->prod - q->cons) < VD_SIZE) {
@@ -164,7 +144,6 @@ static void test_all_at_once(void **state)
 {
 	struct vm_vif_config config = nf_vif_config(UPLINK);
 	struct unit_random r = { 1 };
-	pthread_t threads[CPUS];
 
 	host_reset_cpus(CPUS);
 	up = vd_create(&config);
@@ -173,18 +152,9 @@ static void test_all_at_once(void **state)
 	}
 	driver_starts();
 	host_run();
-	host_threads(true);
 	up->loaded = true;
-	for (unsigned int i = 0; i < CPUS; i++) {
-		assert_int_equal(pthread_create(&threads[i], NULL, cpu_thread,
-						(void *)(uintptr_t)i), 0);
-	}
-	for (unsigned int i = 0; i < CPUS; i++) {
-		pthread_join(threads[i], NULL);
-	}
-	host_threads(false);
+	cpus_run(cpu_thread);
 	up->loaded = false;
-	host_cpu(0);
 	/* What is still in the rings goes its way, unasked. */
 	for (unsigned int round = 0; round < 100; round++) {
 		for (unsigned int i = 0; i < FRONTS; i++) {

@@ -157,4 +157,17 @@ static inline bool frame_checksums_good(const uint8_t *f, size_t l3, size_t len)
 	return frame_sum(ip + hlen, l4_len, frame_pseudo(ip, v6, protocol, l4_len)) == 0xffff;
 }
 
+/* A UDP frame between two MACs that differ in the last byte only; its length. */
+static inline uint32_t frame_udp(uint8_t *out, unsigned int src, unsigned int dst,
+				 unsigned int payload)
+{
+	struct frame_make m = {
+		.dst = { 0, 0x16, 0x3e, 0, 0, (uint8_t)dst },
+		.src = { 0, 0x16, 0x3e, 0, 0, (uint8_t)src },
+		.vlan = -1, .udp = true, .payload = payload,
+	};
+
+	return (uint32_t)frame_write(out, &m);
+}
+
 #endif
