@@ -206,7 +206,8 @@ void netback_hang_timer(struct timer *t)
 static enum net_verdict lack_locked(struct netback_queue *q, struct net_batch *b, uint32_t need,
 				    bool may_wait)
 {
-	if (q->vif->port.config.uplink) {
+	/* All there are may be too few for a large frame; others fill them up. */
+	if (q->vif->port.config.uplink && q->rx_prod == q->rx_cons) {
 		hang_watch(q);
 	}
 	if (!may_wait || b->waiter == NULL) {

@@ -114,11 +114,16 @@ static int buffers_take(struct vnet *n, uint32_t len)
 /* Buffers that were taken for a frame that doesn't go are taken again later. */
 static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t used, int err)
 {
+	bool none = n->rx.avail_next == avail;
+
 	n->rx.avail_next = avail;
 	n->rx.used_next = used;
 	switch (err) {
 	case -ENOSPC:
-		vnet_hang_watch_locked(n);
+		/* All there are may be too few for a large frame; others fill them up. */
+		if (none) {
+			vnet_hang_watch_locked(n);
+		}
 		return count_drop(n, NET_DROP_RX_FULL);
 	case -E2BIG:
 		return count_drop(n, NET_DROP_RX_SIZE);

@@ -246,6 +246,38 @@ static void test_slow_is_not_hung(void **state)
 	(void)state;
 }
 
+/* Nor is one that left too few buffers for a large frame: that one is dropped. */
+static void test_few_buffers(void **state)
+{
+	struct netfront *up = uplink_start(&(struct nf_options){ .post = 1 }, 5);
+	struct netfront *a = nf_start(1, &linux_defaults);
+	struct frame_make m = from_to(1, OUTSIDE);
+	struct domain *d = domain_get(up->d);
+
+	m.udp = false;
+	m.payload = 8000;
+	m.blank = true;
+	for (unsigned int i = 0; i < 4; i++) {
+		send_frame(a, &m, &(struct nf_send){ .flags = NETIF_TXF_CSUM_BLANK, .mss = 1448,
+						     .gso = NET_GSO_TCPV4 });
+		assert_int_equal(nf_total(NET_DROP_RX_FULL), i + 1);
+		host_advance(4 * SECOND);
+	}
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	/* What fits goes, and when nothing is left at all it has hung. */
+	send_udp(a, 1, OUTSIDE, 18);
+	assert_int_equal(nf_total(NET_DROP_RX_FULL), 4);
+	send_udp(a, 1, OUTSIDE, 18);
+	host_advance(5 * SECOND - 1000000);
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	host_advance(2000000);
+	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
+	domain_put(d);
+	nf_free(up);
+	nf_free(a);
+	(void)state;
+}
+
 static void test_may_hang(void **state)
 {
 	struct netfront *up = uplink_start(&(struct nf_options){ .no_post = true }, 0);
@@ -296,7 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_offloads), T(test_tagged), T(test_mtu), T(test_nobody_waits),
-		T(test_waits_for_nobody), T(test_hang), T(test_slow_is_not_hung),
+		T(test_waits_for_nobody), T(test_hang), T(test_slow_is_not_hung), T(test_few_buffers),
 		T(test_may_hang), T(test_reload),
 	};
 

@@ -434,6 +434,39 @@ static void test_hang(void **state)
 	(void)state;
 }
 
+/* It left too few buffers for a large frame: that one is dropped, and nothing has hung. */
+static void test_few_buffers(void **state)
+{
+	struct domain *d;
+
+	made(9000, 0);
+	vd_start(up, VD_ALL);
+	up_send_udp(0xff, 18);
+	d = domain_get(up->d);
+	for (unsigned int i = 0; i < 3; i++) {
+		vd_post_one(up, i, VD_BUF);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		a_send_udp(OUTSIDE, 8000);
+		assert_int_equal(net_count(NET_DROP_RX_FULL), i + 1);
+		host_advance(4 * SECOND);
+	}
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	/* What fits goes, and when nothing is left at all it has hung. */
+	for (unsigned int i = 0; i < 3; i++) {
+		a_send_udp(OUTSIDE, 1000);
+	}
+	assert_int_equal(net_count(NET_DROP_RX_FULL), 4);
+	a_send_udp(OUTSIDE, 8000);
+	assert_int_equal(net_count(NET_DROP_RX_FULL), 5);
+	host_advance(5 * SECOND - 1000000);
+	assert_int_equal(d->state, DOMAIN_RUNNING);
+	host_advance(2000000);
+	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
+	domain_put(d);
+	(void)state;
+}
+
 static unsigned int told_up, told_down;
 
 static void hook(const struct net_port *p, bool is_up)
@@ -804,7 +837,7 @@ int main(void)
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
 		T(test_offloads_from), T(test_gso_lies), T(test_odd_checksum),
 		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
-		T(test_hang), T(test_failed_is_hung), T(test_registers), T(test_features),
+		T(test_hang), T(test_few_buffers), T(test_failed_is_hung), T(test_registers), T(test_features),
 		T(test_bad_queues), T(test_rings_are_pinned),
 		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
 		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
