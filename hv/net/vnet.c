@@ -199,6 +199,7 @@ static void run(struct virtio_device *dev)
 	spin_unlock(&n->tx_lock);
 	spin_lock(&n->rx_lock);
 	n->rx_up = n->rx.size != 0;
+	n->rx_posted = false;
 	n->rx_features = dev->features;
 	if (n->rx_up) {
 		/* Who needs buffers looks for them: no notifications. */

@@ -68,6 +68,7 @@ struct vnet {
 	/* Frames to the guest; under rx_lock. */
 	struct spinlock rx_lock;
 	bool rx_up;
+	bool rx_posted;			/* its driver posted a buffer since run() */
 	uint64_t rx_features;		/* of the driver's, those turned off are left out */
 	struct vring rx;
 	unsigned int pieces;

@@ -24,8 +24,8 @@ static enum net_verdict count_drop(struct vnet *n, enum net_counter why)
 /* --- buffers ---------------------------------------------------------------------- */
 
 /*
- * A wire must always take frames. If its guest posts no buffer from one that
- * found none to the timer's end, or leaves a device that failed as it is, it has hung
+ * A wire that is open must always take frames. If its guest posts no buffer from one
+ * that found none to the timer's end, or leaves a device that failed as it is, it has hung
  * (docs/driver-domain.md).
  */
 void vnet_hang_watch_locked(struct vnet *n)
@@ -70,6 +70,7 @@ static int buffer_take(struct vnet *n, uint32_t *want)
 		if (err != 0 || count == 0) {
 			return err != 0 ? err : -ENOSPC;
 		}
+		n->rx_posted = true;
 	}
 	err = vring_take(&n->rx, &c);
 	while (err == 0 && got < *want) {
@@ -120,8 +121,11 @@ static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t us
 	n->rx.used_next = used;
 	switch (err) {
 	case -ENOSPC:
-		/* All there are may be too few for a large frame; others fill them up. */
-		if (none) {
+		/*
+		 * All there are may be too few for a large frame; others fill them up. A
+		 * driver that never posted one has a device that isn't open yet.
+		 */
+		if (none && n->rx_posted) {
 			vnet_hang_watch_locked(n);
 		}
 		return count_drop(n, NET_DROP_RX_FULL);

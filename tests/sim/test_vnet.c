@@ -434,6 +434,34 @@ static void test_hang(void **state)
 	(void)state;
 }
 
+/* Its driver is there, but didn't open the device yet: no buffer was ever posted. */
+static void test_not_open_is_not_hung(void **state)
+{
+	struct domain *d;
+
+	made(1500, 0);
+	d = domain_get(up->d);
+	for (unsigned int start = 0; start < 2; start++) {
+		vd_start(up, VD_ALL);
+		up_send_udp(0xff, 18);
+		for (unsigned int i = 0; i < 4; i++) {
+			a_send_udp(OUTSIDE, 18);
+			assert_int_equal(net_count(NET_DROP_RX_FULL), 5 * start + i + 1);
+			host_advance(4 * SECOND);
+		}
+		assert_int_equal(d->state, DOMAIN_RUNNING);
+		/* It did, the first time: what holds for an open one holds no longer. */
+		vd_post_one(up, 0, VD_BUF);
+		a_send_udp(OUTSIDE, 18);
+		a_send_udp(OUTSIDE, 18);
+		assert_int_equal(net_count(NET_DROP_RX_FULL), 5 * start + 5);
+	}
+	host_advance(5 * SECOND + 1000000);
+	assert_int_equal(d->reason, SHUTDOWN_WATCHDOG);
+	domain_put(d);
+	(void)state;
+}
+
 /* It left too few buffers for a large frame: that one is dropped, and nothing has hung. */
 static void test_few_buffers(void **state)
 {
@@ -837,10 +865,10 @@ int main(void)
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
 		T(test_offloads_from), T(test_gso_lies), T(test_odd_checksum),
 		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
-		T(test_hang), T(test_few_buffers), T(test_failed_is_hung), T(test_registers), T(test_features),
-		T(test_bad_queues), T(test_rings_are_pinned),
-		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
-		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
+		T(test_hang), T(test_not_open_is_not_hung), T(test_few_buffers),
+		T(test_failed_is_hung), T(test_registers), T(test_features),
+		T(test_bad_queues), T(test_rings_are_pinned), T(test_broken_rings),
+		T(test_bad_addresses), T(test_bad_rx_buffers), T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
