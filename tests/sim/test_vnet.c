@@ -868,7 +868,8 @@ int main(void)
 		T(test_hang), T(test_not_open_is_not_hung), T(test_few_buffers),
 		T(test_failed_is_hung), T(test_registers), T(test_features),
 		T(test_bad_queues), T(test_rings_are_pinned), T(test_broken_rings),
-		T(test_bad_addresses), T(test_bad_rx_buffers), T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
+		T(test_bad_addresses), T(test_bad_rx_buffers), T(test_commands),
+		T(test_restarts), T(test_teardown), T(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,13 +129,15 @@ def test_files_both_ways(site):
 
 
 class Stream:
-    """250 datagrams a second from b to a, with a buffer for when a's program
-    has no CPU (ping's is too small to count losses with)."""
+    """100 datagrams a second from b to a, with a buffer for when a's program
+    has no CPU (ping's is too small to count losses with). A busy build machine
+    can halt all for a second or two; the sender makes up for it at once, with
+    no more than a netfront's ring of 256 takes."""
 
     def __init__(self, site):
         server = site.a.start("iperf3 -s -1 --forceflush")
         server.wait_line("listening")
-        self.job = site.b.start("iperf3 -u -c 10.0.0.2 -b 1M -l 500 -w 2M "
+        self.job = site.b.start("iperf3 -u -c 10.0.0.2 -b 400K -l 500 -w 2M "
                                 f"-t {STREAM_S} --forceflush")
         self.job.wait_line(r"\] +0\.00-1\.0")
 
@@ -144,8 +146,7 @@ class Stream:
         output = self.job.wait(60).output
         lost = re.search(r" (\d+)/(\d+) \([^)]*\) +receiver", output)
         assert lost and lost[1] == "0", output
-        # Of 250; a busy build machine can halt it for a second or two.
-        assert int(lost[2]) > 100 * STREAM_S
+        assert int(lost[2]) > 50 * STREAM_S
 
 
 def watch_neighbours(site, fail, talker=None):
@@ -193,6 +194,29 @@ def test_crashes(site):
     """Its kernel panics and reboots."""
     watch_neighbours(site, lambda: site.machine.send(UPLINK, SYSRQ + "c"))
     assert any("Kernel panic" in line for line in site.uplink.lines)
+
+
+def test_neighbours_have_their_cpu(vms, machines):
+    """One CPU, counted in instructions: while the driver domain ends, is built
+    and boots no round trip between two others takes a millisecond."""
+    machine = machines.boot(vms.bundle(uplink_config(vms, panic=1),
+                                       vms.config("a", ip="10.0.0.2"),
+                                       vms.config("b", ip="10.0.0.3")),
+                            ram=1024, cpus=1, icount=True, sleep=True)
+    _, b = (machine.guest(name, number).wait_ready(200)
+            for number, name in enumerate("ab", 2))
+    ping = b.start("ping -i 0.005 -c 600 10.0.0.2")
+    ping.wait_line("seq=20 ")
+    machine.prompt("restart uplink")
+    machine.wait_for(lambda: sum("uplink (d1) started" in line.text
+                                 for line in machine.log_lines) == 2, 60,
+                     "the driver domain did not start again")
+    assert len(ping.lines) < 300        # the rest sees it boot
+    times = [float(ms) for ms in
+             re.findall(r"time=([\d.]+) ms", ping.wait(120).output)]
+    assert len(times) == 600
+    assert max(times) < 1
+    print(f"at most {max(times)} ms")
 
 
 def test_tcp_goes_on(site):
