@@ -139,11 +139,19 @@ static void deferred_run(struct cpu *c, uint32_t p)
 	}
 }
 
+/* Take those of `reasons` that are pending. Pairs with the release in cpu_notify(). */
+static uint32_t reasons_take(struct cpu *c, uint32_t reasons)
+{
+	if ((atomic_load_explicit(&c->pending, memory_order_relaxed) & reasons) == 0) {
+		return 0;
+	}
+	return reasons & atomic_fetch_and_explicit(&c->pending, ~reasons, memory_order_acq_rel);
+}
+
 bool cpu_service(void)
 {
 	struct cpu *c = this_cpu();
-	/* Pairs with the release in cpu_notify(). */
-	uint32_t p = atomic_fetch_and_explicit(&c->pending, CPU_LATE, memory_order_acq_rel);
+	uint32_t p = reasons_take(c, ~CPU_LATE);
 
 	if (p & CPU_TIMER) {
 		timers_run();
@@ -151,9 +159,9 @@ bool cpu_service(void)
 	if (p & REASONS_DEFERRABLE) {
 		deferred_run(c, p & REASONS_DEFERRABLE);
 	}
-	/* A timer or work may just have asked for it. */
-	p |= atomic_fetch_and_explicit(&c->pending, ~CPU_RESCHED, memory_order_acq_rel);
-	if ((p & CPU_RESCHED) || c->current == NULL) {
+	/* A timer or work may just have asked for it; who idles is told of any unit. */
+	p |= reasons_take(c, CPU_RESCHED);
+	if (p & CPU_RESCHED) {
 		struct sched_unit *prev = c->current;
 		struct sched_unit *next = sched_pick();
 

@@ -10,7 +10,7 @@
  * never met (pinned to different CPUs) or that deserve more than one CPU would.
  *
  * Locking: `lock` guards everything here, each unit's fields and the
- * slice fields of each CPU.
+ * slice fields of each CPU. wake_pending is read without it, too.
  * Invariants: a unit is in the queue if and only if its state is QUEUED; at
  * most one CPU has it as current.
  */
@@ -53,6 +53,17 @@ static void set_state_locked(struct sched_unit *u, enum sched_state s, uint64_t 
 	u->state_ns[run_state(u)] += now - u->since;
 	u->since = now;
 	u->state = s;
+}
+
+/* Changed under the lock only. */
+static void wake_note(struct sched_unit *u, bool woken)
+{
+	atomic_store_explicit(&u->wake_pending, woken, memory_order_relaxed);
+}
+
+static bool wake_noted(const struct sched_unit *u)
+{
+	return atomic_load_explicit(&u->wake_pending, memory_order_relaxed);
 }
 
 static uint64_t weighted(const struct sched_unit *u, uint64_t ns)
@@ -194,10 +205,10 @@ static struct cpu *preempt_cpu_locked(const struct sched_unit *u, uint64_t now)
  * A CPU looks at the queue at the end of its slice, if something waits there
  * for it.
  */
-static void arm_slice_locked(struct cpu *c)
+static void arm_slice_locked(struct cpu *c, uint64_t now)
 {
 	if (!timer_is_set(&c->slice_timer)) {
-		timer_set(&c->slice_timer, MAX(c->slice_start + SCHED_SLICE_NS, arch_now()));
+		timer_set(&c->slice_timer, MAX(c->slice_start + SCHED_SLICE_NS, now));
 	}
 }
 
@@ -222,7 +233,7 @@ static void announce_locked(struct sched_unit *u, uint64_t now, bool woke)
 			continue;
 		}
 		if (&cpus[i] == this_cpu()) {
-			arm_slice_locked(&cpus[i]);
+			arm_slice_locked(&cpus[i], now);
 		} else {
 			/* A timer of another CPU can only be set there. */
 			cpu_notify(&cpus[i], CPU_RESCHED);
@@ -272,6 +283,7 @@ void sched_unit_init(struct sched_unit *u)
 		.cpu_mask = UINT64_MAX,
 		.weight = SCHED_WEIGHT_DEFAULT,
 	};
+	wake_note(u, false);
 	list_init(&u->node);
 	timer_init(&u->period_timer, period_timer_fn);
 }
@@ -282,7 +294,7 @@ void sched_start(struct sched_unit *u)
 
 	spin_lock(&lock);
 	u->stop = false;
-	u->wake_pending = false;
+	wake_note(u, false);
 	if (u->state == SCHED_OFF && u->paused) {
 		set_state_locked(u, SCHED_PAUSED, now);
 	} else if (u->state == SCHED_OFF) {
@@ -367,7 +379,7 @@ void sched_wake(struct sched_unit *u)
 	if (u->state == SCHED_BLOCKED) {
 		make_runnable_locked(u, arch_now());
 	} else if (u->state == SCHED_RUNNING && u->cpu != this_cpu()) {
-		u->wake_pending = true;
+		wake_note(u, true);
 		arch_cpu_kick(u->cpu->id);
 	}
 	spin_unlock(&lock);
@@ -375,9 +387,12 @@ void sched_wake(struct sched_unit *u)
 
 void sched_block_prepare(struct sched_unit *u)
 {
-	spin_lock(&lock);
-	u->wake_pending = false;
-	spin_unlock(&lock);
+	/* One that comes after this look undoes the block. */
+	if (unlikely(wake_noted(u))) {
+		spin_lock(&lock);
+		wake_note(u, false);
+		spin_unlock(&lock);
+	}
 }
 
 void sched_block(struct sched_unit *u)
@@ -385,7 +400,7 @@ void sched_block(struct sched_unit *u)
 	uint64_t now = arch_now();
 
 	spin_lock(&lock);
-	if (u->state == SCHED_RUNNING && !u->wake_pending && !u->stop) {
+	if (u->state == SCHED_RUNNING && !wake_noted(u) && !u->stop) {
 		charge_locked(u, now);
 		set_state_locked(u, u->paused ? SCHED_PAUSED : SCHED_BLOCKED, now);
 		cpu_notify(u->cpu, CPU_RESCHED);
@@ -565,8 +580,8 @@ struct sched_unit *sched_pick(void)
 	}
 	c->yield = false;
 	c->chosen = next;
-	if (next != NULL && first_for_locked(c) != NULL) {
-		arm_slice_locked(c);
+	if (next != NULL && !list_empty(&queue) && first_for_locked(c) != NULL) {
+		arm_slice_locked(c, now);
 	}
 	spread_locked();
 	spin_unlock(&lock);

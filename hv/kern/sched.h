@@ -37,7 +37,7 @@ struct sched_unit {
 	enum sched_state state;
 	bool on_cpu;			/* its state is loaded on `cpu` */
 	bool stop;			/* to be OFF when it leaves its CPU */
-	bool wake_pending;		/* woken since it last looked */
+	_Atomic bool wake_pending;	/* woken since it last looked */
 	bool paused;
 	struct cpu *cpu;		/* where it runs or ran last, or NULL */
 	uint64_t vtime;			/* weighted ns */

@@ -4,6 +4,7 @@
  */
 #include "xen/shared.h"
 
+#include "kern/cpu.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/guest.h"
@@ -207,7 +208,7 @@ void runstate_update(struct vcpu *v)
 {
 	const struct sched_unit *u = &v->sched;
 	size_t first = runstate_len_load(v);
-	bool running = READ_ONCE(u->state) == SCHED_RUNNING;
+	bool running = this_cpu()->chosen == u;
 	bool alone = v->domain->vcpu_count == 1;
 	/* Nobody but the vCPU itself reads it, so never during the change. */
 	bool flag = !alone && READ_ONCE(v->domain->runstate_flag) != 0;
