@@ -213,6 +213,19 @@ static void arm_slice_locked(struct cpu *c, uint64_t now)
 }
 
 /*
+ * Whether CPU c, which `u` may preempt, is this one and isn't to change so soon
+ * (must_give_way_locked()): it looks again when it may.
+ */
+static bool preempt_later_locked(struct cpu *c, uint64_t now)
+{
+	if (c != this_cpu() || now - c->slice_start >= SCHED_RATE_NS) {
+		return false;
+	}
+	timer_set(&c->slice_timer, c->slice_start + SCHED_RATE_NS);
+	return true;
+}
+
+/*
  * `u` was queued and no CPU has its state: tell one that idles or, if it
  * `woke`, one that it may preempt. Otherwise it waits for the end of a slice.
  */
@@ -222,6 +235,9 @@ static void announce_locked(struct sched_unit *u, uint64_t now, bool woke)
 
 	if (c == NULL && woke) {
 		c = preempt_cpu_locked(u, now);
+		if (c != NULL && preempt_later_locked(c, now)) {
+			return;
+		}
 	}
 	if (c != NULL) {
 		idle_mask &= ~BIT(c->id);
