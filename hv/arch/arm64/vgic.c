@@ -492,7 +492,7 @@ static uint64_t lr_link(struct vgic_vcpu *g, unsigned int i, uint64_t lr, unsign
 }
 
 /* Put `irq` into the free list register i. False if there was no need. */
-static bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
+static ALWAYS_INLINE bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 {
 	struct vgic_vcpu *g = &v->vgic;
 	struct vgic_bank *b = bank_of(v, irq);
