@@ -148,6 +148,30 @@ static uint32_t reasons_take(struct cpu *c, uint32_t reasons)
 	return reasons & atomic_fetch_and_explicit(&c->pending, ~reasons, memory_order_acq_rel);
 }
 
+/* Go on with `next`, which isn't who went on up to now; NULL: with nobody. */
+static void switch_to(struct cpu *c, struct sched_unit *next)
+{
+	struct sched_unit *prev = c->loaded;
+
+	if (next == NULL && c->stays) {
+		if (c->current != NULL) {
+			vcpu_park(prev);
+		}
+	} else {
+		if (c->current == NULL && prev != NULL) {
+			vcpu_unpark(prev);
+		}
+		if (next != prev) {
+			vcpu_switch(prev, next);
+			c->loaded = next;
+			if (prev != NULL) {
+				sched_switched(prev);
+			}
+		}
+	}
+	c->current = next;
+}
+
 bool cpu_service(void)
 {
 	struct cpu *c = this_cpu();
@@ -162,15 +186,10 @@ bool cpu_service(void)
 	/* A timer or work may just have asked for it; who idles is told of any unit. */
 	p |= reasons_take(c, CPU_RESCHED);
 	if (p & CPU_RESCHED) {
-		struct sched_unit *prev = c->current;
 		struct sched_unit *next = sched_pick();
 
-		if (next != prev) {
-			vcpu_switch(prev, next);
-			c->current = next;
-			if (prev != NULL) {
-				sched_switched(prev);
-			}
+		if (next != c->current || next == NULL) {
+			switch_to(c, next);
 		}
 	}
 	p = atomic_load_explicit(&c->pending, memory_order_relaxed);

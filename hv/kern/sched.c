@@ -263,6 +263,7 @@ static void make_runnable_locked(struct sched_unit *u, uint64_t now)
 	enqueue_locked(u, now);
 	if (u->on_cpu) {
 		/* Goes on there, or is announced when its state is saved. */
+		idle_mask &= ~BIT(u->cpu->id);
 		cpu_notify(u->cpu, CPU_RESCHED);
 	} else {
 		announce_locked(u, now, true);
@@ -304,6 +305,15 @@ void sched_unit_init(struct sched_unit *u)
 	timer_init(&u->period_timer, period_timer_fn);
 }
 
+/* `u` is not to run, nor to stay on a CPU where it is parked. */
+static void put_off_locked(struct sched_unit *u, enum sched_state s, uint64_t now)
+{
+	set_state_locked(u, s, now);
+	if (u->on_cpu) {
+		cpu_notify(u->cpu, CPU_RESCHED);
+	}
+}
+
 void sched_start(struct sched_unit *u)
 {
 	uint64_t now = arch_now();
@@ -331,11 +341,11 @@ void sched_pause(struct sched_unit *u)
 		break;
 	case SCHED_QUEUED:
 		list_remove(&u->node);
-		set_state_locked(u, SCHED_PAUSED, now);
+		put_off_locked(u, SCHED_PAUSED, now);
 		break;
 	case SCHED_BLOCKED:
 	case SCHED_THROTTLED:
-		set_state_locked(u, SCHED_PAUSED, now);
+		put_off_locked(u, SCHED_PAUSED, now);
 		break;
 	case SCHED_OFF:
 	case SCHED_PAUSED:
@@ -366,12 +376,12 @@ void sched_stop(struct sched_unit *u)
 		break;
 	case SCHED_QUEUED:
 		list_remove(&u->node);
-		set_state_locked(u, SCHED_OFF, now);
+		put_off_locked(u, SCHED_OFF, now);
 		break;
 	case SCHED_BLOCKED:
 	case SCHED_THROTTLED:
 	case SCHED_PAUSED:
-		set_state_locked(u, SCHED_OFF, now);
+		put_off_locked(u, SCHED_OFF, now);
 		break;
 	case SCHED_OFF:
 		break;
@@ -596,6 +606,7 @@ struct sched_unit *sched_pick(void)
 	}
 	c->yield = false;
 	c->chosen = next;
+	c->stays = next == NULL && c->loaded != NULL && c->loaded->state == SCHED_BLOCKED;
 	if (next != NULL && !list_empty(&queue) && first_for_locked(c) != NULL) {
 		arm_slice_locked(c, now);
 	}

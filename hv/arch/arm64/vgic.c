@@ -766,6 +766,16 @@ void vgic_save(struct arch_vcpu *v)
 	ich_hcr_write(0);
 }
 
+void vgic_park(void)
+{
+	ich_hcr_write(0);
+}
+
+void vgic_unpark(struct arch_vcpu *v)
+{
+	ich_hcr_write(v->vgic.hcr);
+}
+
 void vgic_vcpu_reset(struct arch_vcpu *v)
 {
 	struct vgic_vcpu *g = &v->vgic;
