@@ -267,7 +267,12 @@ void vnet_tx_poll(struct work *w)
 	if (walk_allowed(n)) {
 		if (tx_poll_looked(&n->tx_poll, vring_has_more(&n->tx),
 				   tx_poll_looks(&n->tx_poll, VNET_POLL_EMPTY))) {
-			walk_locked(n);
+			if (!n->tx_poll.on) {
+				vring_ask(&n->tx, 1);
+			}
+			if (vring_has_more(&n->tx)) {
+				walk_locked(n);
+			}
 		}
 		tx_poll_again(&n->tx_poll);
 	}
