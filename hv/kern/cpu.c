@@ -85,8 +85,13 @@ void cpu_notify(struct cpu *c, uint32_t reasons)
  */
 static void late_run(struct cpu *c)
 {
-	uint64_t start = arch_now();
+	uint64_t start;
 
+	if (list_empty(&c->work_late)) {
+		work_run_late(0);	/* runs nothing: what is new is for the next exit */
+		return;
+	}
+	start = arch_now();
 	if (c->current == NULL || c->late_paid <= start + CPU_WORK_NS) {
 		work_run_late(start);
 		c->late_paid = MAX(c->late_paid, start) + 2 * (arch_now() - start);
@@ -132,6 +137,9 @@ static void deferred_run(struct cpu *c, uint32_t p)
 	}
 	if (p & CPU_QUIESCE) {
 		quiesce_pass();
+	}
+	if ((atomic_load_explicit(&c->pending, memory_order_relaxed) & REASONS_DEFERRABLE) == 0) {
+		return;
 	}
 	now = arch_now();
 	if (now - c->work_since >= CPU_WORK_NS) {
