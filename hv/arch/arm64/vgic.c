@@ -220,7 +220,7 @@ void vgic_vcpu_init(struct arch_vcpu *v)
 /* --- list registers -------------------------------------------------------- */
 
 /* List register i is free; its interrupt, in bank b, is not held by it any more. */
-static void lr_free(struct vgic_vcpu *g, unsigned int i, struct vgic_bank *b)
+static ALWAYS_INLINE void lr_free(struct vgic_vcpu *g, unsigned int i, struct vgic_bank *b)
 {
 	uint32_t mask = 1U << i;
 
@@ -244,7 +244,7 @@ static NOINLINE void irq_pass_on(struct arch_vcpu *v, unsigned int irq)
 }
 
 /* Somebody may have to deliver `irq` (again) after it left a list register. */
-static void irq_recheck(struct arch_vcpu *v, unsigned int irq, struct vgic_bank *b)
+static ALWAYS_INLINE void irq_recheck(struct arch_vcpu *v, unsigned int irq, struct vgic_bank *b)
 {
 	if (((bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line)) &
 	     bit_of(irq)) != 0) {
