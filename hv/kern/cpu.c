@@ -85,8 +85,13 @@ void cpu_notify(struct cpu *c, uint32_t reasons)
  */
 static void late_run(struct cpu *c)
 {
-	uint64_t start = arch_now();
+	uint64_t start;
 
+	if (list_empty(&c->work_late)) {
+		work_run_late(0);	/* runs nothing: what is new is for the next exit */
+		return;
+	}
+	start = arch_now();
 	if (c->current == NULL || c->late_paid <= start + CPU_WORK_NS) {
 		work_run_late(start);
 		c->late_paid = MAX(c->late_paid, start) + 2 * (arch_now() - start);
@@ -133,17 +138,52 @@ static void deferred_run(struct cpu *c, uint32_t p)
 	if (p & CPU_QUIESCE) {
 		quiesce_pass();
 	}
+	if ((atomic_load_explicit(&c->pending, memory_order_relaxed) & REASONS_DEFERRABLE) == 0) {
+		return;
+	}
 	now = arch_now();
 	if (now - c->work_since >= CPU_WORK_NS) {
 		rest_begin(c, now);
 	}
 }
 
+/* Take those of `reasons` that are pending. Pairs with the release in cpu_notify(). */
+static uint32_t reasons_take(struct cpu *c, uint32_t reasons)
+{
+	if ((atomic_load_explicit(&c->pending, memory_order_relaxed) & reasons) == 0) {
+		return 0;
+	}
+	return reasons & atomic_fetch_and_explicit(&c->pending, ~reasons, memory_order_acq_rel);
+}
+
+/* Go on with `next`, which isn't who went on up to now; NULL: with nobody. */
+static void switch_to(struct cpu *c, struct sched_unit *next)
+{
+	struct sched_unit *prev = c->loaded;
+
+	if (next == NULL && c->stays) {
+		if (c->current != NULL) {
+			vcpu_park(prev);
+		}
+	} else {
+		if (c->current == NULL && prev != NULL) {
+			vcpu_unpark(prev);
+		}
+		if (next != prev) {
+			vcpu_switch(prev, next);
+			c->loaded = next;
+			if (prev != NULL) {
+				sched_switched(prev);
+			}
+		}
+	}
+	c->current = next;
+}
+
 bool cpu_service(void)
 {
 	struct cpu *c = this_cpu();
-	/* Pairs with the release in cpu_notify(). */
-	uint32_t p = atomic_fetch_and_explicit(&c->pending, CPU_LATE, memory_order_acq_rel);
+	uint32_t p = reasons_take(c, ~CPU_LATE);
 
 	if (p & CPU_TIMER) {
 		timers_run();
@@ -151,18 +191,13 @@ bool cpu_service(void)
 	if (p & REASONS_DEFERRABLE) {
 		deferred_run(c, p & REASONS_DEFERRABLE);
 	}
-	/* A timer or work may just have asked for it. */
-	p |= atomic_fetch_and_explicit(&c->pending, ~CPU_RESCHED, memory_order_acq_rel);
-	if ((p & CPU_RESCHED) || c->current == NULL) {
-		struct sched_unit *prev = c->current;
+	/* A timer or work may just have asked for it; who idles is told of any unit. */
+	p |= reasons_take(c, CPU_RESCHED);
+	if (p & CPU_RESCHED) {
 		struct sched_unit *next = sched_pick();
 
-		if (next != prev) {
-			vcpu_switch(prev, next);
-			c->current = next;
-			if (prev != NULL) {
-				sched_switched(prev);
-			}
+		if (next != c->current || next == NULL) {
+			switch_to(c, next);
 		}
 	}
 	p = atomic_load_explicit(&c->pending, memory_order_relaxed);

@@ -37,7 +37,8 @@ struct cpu {
 
 	unsigned int id;
 	_Atomic uint32_t pending;	/* CPU_*; set by any CPU */
-	struct sched_unit *current;	/* whose state is loaded, or NULL */
+	struct sched_unit *current;	/* who goes on, or NULL */
+	struct sched_unit *loaded;	/* whose state is loaded: current's or a parked one's */
 
 	struct spinlock timer_lock;	/* guards timers and alarm */
 	struct list timers;		/* by time */
@@ -59,6 +60,7 @@ struct cpu {
 
 	struct timer slice_timer;	/* kern/sched.c */
 	struct sched_unit *chosen;	/* the last pick, or NULL */
+	bool stays;			/* NULL was, and what is loaded only waits */
 	uint64_t slice_start;
 	bool yield;
 
@@ -102,5 +104,12 @@ void cpu_resume(void);
  * NULL. Called with no lock held.
  */
 void vcpu_switch(struct sched_unit *prev, struct sched_unit *next);
+
+/*
+ * `u`, which waits and is loaded, stays so while this CPU has nothing else to run:
+ * often it is the next to run there. Unparked before it goes on or is switched from.
+ */
+void vcpu_park(struct sched_unit *u);
+void vcpu_unpark(struct sched_unit *u);
 
 #endif

@@ -10,7 +10,7 @@
  * never met (pinned to different CPUs) or that deserve more than one CPU would.
  *
  * Locking: `lock` guards everything here, each unit's fields and the
- * slice fields of each CPU.
+ * slice fields of each CPU. wake_pending is read without it, too.
  * Invariants: a unit is in the queue if and only if its state is QUEUED; at
  * most one CPU has it as current.
  */
@@ -53,6 +53,17 @@ static void set_state_locked(struct sched_unit *u, enum sched_state s, uint64_t 
 	u->state_ns[run_state(u)] += now - u->since;
 	u->since = now;
 	u->state = s;
+}
+
+/* Changed under the lock only. */
+static void wake_note(struct sched_unit *u, bool woken)
+{
+	atomic_store_explicit(&u->wake_pending, woken, memory_order_relaxed);
+}
+
+static bool wake_noted(const struct sched_unit *u)
+{
+	return atomic_load_explicit(&u->wake_pending, memory_order_relaxed);
 }
 
 static uint64_t weighted(const struct sched_unit *u, uint64_t ns)
@@ -194,11 +205,24 @@ static struct cpu *preempt_cpu_locked(const struct sched_unit *u, uint64_t now)
  * A CPU looks at the queue at the end of its slice, if something waits there
  * for it.
  */
-static void arm_slice_locked(struct cpu *c)
+static void arm_slice_locked(struct cpu *c, uint64_t now)
 {
 	if (!timer_is_set(&c->slice_timer)) {
-		timer_set(&c->slice_timer, MAX(c->slice_start + SCHED_SLICE_NS, arch_now()));
+		timer_set(&c->slice_timer, MAX(c->slice_start + SCHED_SLICE_NS, now));
 	}
+}
+
+/*
+ * Whether CPU c, which `u` may preempt, is this one and isn't to change so soon
+ * (must_give_way_locked()): it looks again when it may.
+ */
+static bool preempt_later_locked(struct cpu *c, uint64_t now)
+{
+	if (c != this_cpu() || now - c->slice_start >= SCHED_RATE_NS) {
+		return false;
+	}
+	timer_set(&c->slice_timer, c->slice_start + SCHED_RATE_NS);
+	return true;
 }
 
 /*
@@ -211,6 +235,9 @@ static void announce_locked(struct sched_unit *u, uint64_t now, bool woke)
 
 	if (c == NULL && woke) {
 		c = preempt_cpu_locked(u, now);
+		if (c != NULL && preempt_later_locked(c, now)) {
+			return;
+		}
 	}
 	if (c != NULL) {
 		idle_mask &= ~BIT(c->id);
@@ -222,7 +249,7 @@ static void announce_locked(struct sched_unit *u, uint64_t now, bool woke)
 			continue;
 		}
 		if (&cpus[i] == this_cpu()) {
-			arm_slice_locked(&cpus[i]);
+			arm_slice_locked(&cpus[i], now);
 		} else {
 			/* A timer of another CPU can only be set there. */
 			cpu_notify(&cpus[i], CPU_RESCHED);
@@ -236,6 +263,7 @@ static void make_runnable_locked(struct sched_unit *u, uint64_t now)
 	enqueue_locked(u, now);
 	if (u->on_cpu) {
 		/* Goes on there, or is announced when its state is saved. */
+		idle_mask &= ~BIT(u->cpu->id);
 		cpu_notify(u->cpu, CPU_RESCHED);
 	} else {
 		announce_locked(u, now, true);
@@ -272,8 +300,18 @@ void sched_unit_init(struct sched_unit *u)
 		.cpu_mask = UINT64_MAX,
 		.weight = SCHED_WEIGHT_DEFAULT,
 	};
+	wake_note(u, false);
 	list_init(&u->node);
 	timer_init(&u->period_timer, period_timer_fn);
+}
+
+/* `u` is not to run, nor to stay on a CPU where it is parked. */
+static void put_off_locked(struct sched_unit *u, enum sched_state s, uint64_t now)
+{
+	set_state_locked(u, s, now);
+	if (u->on_cpu) {
+		cpu_notify(u->cpu, CPU_RESCHED);
+	}
 }
 
 void sched_start(struct sched_unit *u)
@@ -282,7 +320,7 @@ void sched_start(struct sched_unit *u)
 
 	spin_lock(&lock);
 	u->stop = false;
-	u->wake_pending = false;
+	wake_note(u, false);
 	if (u->state == SCHED_OFF && u->paused) {
 		set_state_locked(u, SCHED_PAUSED, now);
 	} else if (u->state == SCHED_OFF) {
@@ -303,11 +341,11 @@ void sched_pause(struct sched_unit *u)
 		break;
 	case SCHED_QUEUED:
 		list_remove(&u->node);
-		set_state_locked(u, SCHED_PAUSED, now);
+		put_off_locked(u, SCHED_PAUSED, now);
 		break;
 	case SCHED_BLOCKED:
 	case SCHED_THROTTLED:
-		set_state_locked(u, SCHED_PAUSED, now);
+		put_off_locked(u, SCHED_PAUSED, now);
 		break;
 	case SCHED_OFF:
 	case SCHED_PAUSED:
@@ -338,12 +376,12 @@ void sched_stop(struct sched_unit *u)
 		break;
 	case SCHED_QUEUED:
 		list_remove(&u->node);
-		set_state_locked(u, SCHED_OFF, now);
+		put_off_locked(u, SCHED_OFF, now);
 		break;
 	case SCHED_BLOCKED:
 	case SCHED_THROTTLED:
 	case SCHED_PAUSED:
-		set_state_locked(u, SCHED_OFF, now);
+		put_off_locked(u, SCHED_OFF, now);
 		break;
 	case SCHED_OFF:
 		break;
@@ -367,7 +405,7 @@ void sched_wake(struct sched_unit *u)
 	if (u->state == SCHED_BLOCKED) {
 		make_runnable_locked(u, arch_now());
 	} else if (u->state == SCHED_RUNNING && u->cpu != this_cpu()) {
-		u->wake_pending = true;
+		wake_note(u, true);
 		arch_cpu_kick(u->cpu->id);
 	}
 	spin_unlock(&lock);
@@ -375,9 +413,12 @@ void sched_wake(struct sched_unit *u)
 
 void sched_block_prepare(struct sched_unit *u)
 {
-	spin_lock(&lock);
-	u->wake_pending = false;
-	spin_unlock(&lock);
+	/* One that comes after this look undoes the block. */
+	if (unlikely(wake_noted(u))) {
+		spin_lock(&lock);
+		wake_note(u, false);
+		spin_unlock(&lock);
+	}
 }
 
 void sched_block(struct sched_unit *u)
@@ -385,7 +426,7 @@ void sched_block(struct sched_unit *u)
 	uint64_t now = arch_now();
 
 	spin_lock(&lock);
-	if (u->state == SCHED_RUNNING && !u->wake_pending && !u->stop) {
+	if (u->state == SCHED_RUNNING && !wake_noted(u) && !u->stop) {
 		charge_locked(u, now);
 		set_state_locked(u, u->paused ? SCHED_PAUSED : SCHED_BLOCKED, now);
 		cpu_notify(u->cpu, CPU_RESCHED);
@@ -565,8 +606,9 @@ struct sched_unit *sched_pick(void)
 	}
 	c->yield = false;
 	c->chosen = next;
-	if (next != NULL && first_for_locked(c) != NULL) {
-		arm_slice_locked(c);
+	c->stays = next == NULL && c->loaded != NULL && c->loaded->state == SCHED_BLOCKED;
+	if (next != NULL && !list_empty(&queue) && first_for_locked(c) != NULL) {
+		arm_slice_locked(c, now);
 	}
 	spread_locked();
 	spin_unlock(&lock);

@@ -35,9 +35,9 @@ enum { RUN_RUNNING, RUN_RUNNABLE, RUN_BLOCKED, RUN_OFFLINE, RUN_STATES };
 struct sched_unit {
 	struct list node;		/* in the run queue */
 	enum sched_state state;
-	bool on_cpu;			/* its state is loaded on `cpu` */
+	bool on_cpu;			/* its state is loaded on `cpu`, where it may be parked */
 	bool stop;			/* to be OFF when it leaves its CPU */
-	bool wake_pending;		/* woken since it last looked */
+	_Atomic bool wake_pending;	/* woken since it last looked */
 	bool paused;
 	struct cpu *cpu;		/* where it runs or ran last, or NULL */
 	uint64_t vtime;			/* weighted ns */
@@ -59,7 +59,7 @@ void sched_unit_init(struct sched_unit *u);	/* OFF */
 void sched_start(struct sched_unit *u);
 
 /*
- * Make it OFF. If it runs on another CPU it stops soon: poll
+ * Make it OFF. If it is loaded on a CPU it stops soon: poll
  * sched_is_stopped() from deferred work.
  */
 void sched_stop(struct sched_unit *u);

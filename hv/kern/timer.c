@@ -49,10 +49,17 @@ void timer_cancel(struct timer *t)
 void timer_set(struct timer *t, uint64_t when)
 {
 	struct cpu *c = this_cpu();
+	struct cpu *old = atomic_load_explicit(&t->cpu, memory_order_acquire);
 	struct timer *pos;
 
-	timer_cancel(t);
+	if (old == c && t->when == when) {
+		return;
+	}
+	if (old != NULL && old != c) {
+		timer_cancel(t);
+	}
 	spin_lock(&c->timer_lock);
+	list_remove(&t->node);
 	t->when = when;
 	list_for_each(pos, &c->timers, node) {
 		if (pos->when > when) {

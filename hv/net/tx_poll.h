@@ -17,13 +17,18 @@
 struct tx_poll {
 	struct work work;		/* look at the ring on the next exit */
 	bool on;			/* looked at on exits: few notifications */
+	bool found;			/* something, since it is on */
 	unsigned int empty;		/* looks in vain, in a row */
+	unsigned int vain;		/* ends of polling that found nothing, in a row */
 };
+
+#define TX_POLL_TRY	8U		/* of these, one had all its looks */
 
 /* The guest notified. */
 static inline void tx_poll_start(struct tx_poll *p)
 {
 	if (sched_all_busy()) {
+		p->found = p->on;
 		p->on = true;
 		p->empty = 0;
 		work_queue_late(&p->work);
@@ -36,9 +41,22 @@ static inline void tx_poll_start(struct tx_poll *p)
  */
 static inline bool tx_poll_looked(struct tx_poll *p, bool found, unsigned int most)
 {
+	p->found |= found;
 	p->empty = found ? 0 : p->empty + 1;
 	p->on = p->empty < most && sched_all_busy();
+	if (!p->on) {
+		p->vain = p->found ? 0 : p->vain + 1;
+	}
 	return found || !p->on;
+}
+
+/*
+ * How many looks in vain end polling: `most`, or one if it found nothing lately, as with
+ * one frame at a time that waits for an answer. Then all are tried now and then.
+ */
+static inline unsigned int tx_poll_looks(const struct tx_poll *p, unsigned int most)
+{
+	return p->found || p->vain % TX_POLL_TRY == 0 ? most : 1;
 }
 
 /* .. and walked if need be. */

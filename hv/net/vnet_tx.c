@@ -265,8 +265,14 @@ void vnet_tx_poll(struct work *w)
 
 	spin_lock(&n->tx_lock);
 	if (walk_allowed(n)) {
-		if (tx_poll_looked(&n->tx_poll, vring_has_more(&n->tx), VNET_POLL_EMPTY)) {
-			walk_locked(n);
+		if (tx_poll_looked(&n->tx_poll, vring_has_more(&n->tx),
+				   tx_poll_looks(&n->tx_poll, VNET_POLL_EMPTY))) {
+			if (!n->tx_poll.on) {
+				vring_ask(&n->tx, 1);
+			}
+			if (vring_has_more(&n->tx)) {
+				walk_locked(n);
+			}
 		}
 		tx_poll_again(&n->tx_poll);
 	}

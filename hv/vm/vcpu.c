@@ -9,20 +9,41 @@
 
 void (*vcpu_switch_hook)(struct vcpu *v);
 
+static void switch_hook(struct vcpu *v)
+{
+	if (vcpu_switch_hook != NULL) {
+		vcpu_switch_hook(v);
+	}
+}
+
 void vcpu_switch(struct sched_unit *prev, struct sched_unit *next)
 {
 	struct vcpu *p = prev != NULL ? sched_vcpu(prev) : NULL;
 	struct vcpu *n = next != NULL ? sched_vcpu(next) : NULL;
 
 	arch_vcpu_switch(p != NULL ? &p->arch : NULL, n != NULL ? &n->arch : NULL);
-	if (vcpu_switch_hook != NULL) {
-		if (p != NULL) {
-			vcpu_switch_hook(p);
-		}
-		if (n != NULL) {
-			vcpu_switch_hook(n);
-		}
+	if (p != NULL) {
+		switch_hook(p);
 	}
+	if (n != NULL) {
+		switch_hook(n);
+	}
+}
+
+void vcpu_park(struct sched_unit *u)
+{
+	struct vcpu *v = sched_vcpu(u);
+
+	arch_vcpu_park(&v->arch);
+	switch_hook(v);
+}
+
+void vcpu_unpark(struct sched_unit *u)
+{
+	struct vcpu *v = sched_vcpu(u);
+
+	arch_vcpu_unpark(&v->arch);
+	switch_hook(v);
 }
 
 void upcall_resume(void)
@@ -54,8 +75,8 @@ void upcall_irq(struct arch_vcpu *a)
 {
 	struct vcpu *v = vcpu_of(a);
 
-	/* Loaded here and not about to leave: the way back to it will see it. */
-	if (this_cpu()->frame == a && v->sched.state == SCHED_RUNNING) {
+	/* Goes on here and is not about to leave: the way back to it will see it. */
+	if (this_cpu()->current == &v->sched && v->sched.state == SCHED_RUNNING) {
 		return;
 	}
 	sched_wake(&v->sched);

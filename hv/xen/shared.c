@@ -4,6 +4,7 @@
  */
 #include "xen/shared.h"
 
+#include "kern/cpu.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/guest.h"
@@ -12,6 +13,7 @@
 #include "xen/pin.h"
 
 #define RUNSTATE_SIZE	sizeof(struct runstate_info)
+#define RUNSTATE_WORDS	(RUNSTATE_SIZE / sizeof(uint64_t))
 #define NS_PER_S	1000000000ULL
 
 int vcpu_info_register(struct vcpu *v, gfn_t gfn, uint32_t offset)
@@ -170,32 +172,60 @@ static inline void word_store(const struct runstate_words *r, size_t n, uint64_t
 	atomic_store_explicit(at, value, order);
 }
 
-void runstate_update(struct vcpu *v)
+/*
+ * entry_time, word 1, frames the change: the guest reads it before and after the
+ * rest and tries again if it differs or, with `flag`, says so.
+ */
+static ALWAYS_INLINE void record_write(const struct runstate_words *r, enum sched_state state,
+				       uint64_t since, const uint64_t state_ns[RUN_STATES],
+				       bool flag)
 {
-	bool flag = READ_ONCE(v->domain->runstate_flag) != 0;
-	struct runstate_words r = { .first = runstate_len_load(v) / sizeof(uint64_t) };
-	struct sched_snapshot now;
-
-	if (r.first == 0) {
-		return;
-	}
-	r.part[0] = (_Atomic uint64_t *)v->runstate[0];
-	r.part[1] = (_Atomic uint64_t *)v->runstate[1];
-	/* One that leaves its CPU may be woken meanwhile. */
-	sched_snapshot(&v->sched, &now);
-	/*
-	 * entry_time, word 1, frames the change: the guest reads it before and
-	 * after the rest and tries again if it differs or has the flag.
-	 */
 	if (flag) {
-		word_store(&r, 1, now.since | RUNSTATE_UPDATE, memory_order_relaxed);
+		word_store(r, 1, since | RUNSTATE_UPDATE, memory_order_relaxed);
 		atomic_thread_fence(memory_order_release);
 	}
-	word_store(&r, 0, (uint32_t)runstate_of(now.state), memory_order_relaxed);
+	word_store(r, 0, (uint32_t)runstate_of(state), memory_order_relaxed);
 	for (size_t n = 0; n < RUN_STATES; n++) {
-		word_store(&r, 2 + n, now.state_ns[n], memory_order_relaxed);
+		word_store(r, 2 + n, state_ns[n], memory_order_relaxed);
 	}
-	word_store(&r, 1, now.since, memory_order_release);
+	word_store(r, 1, since, memory_order_release);
+}
+
+/* The general case: one that leaves its CPU, which may be woken meanwhile. */
+static NOINLINE void runstate_write(struct vcpu *v, size_t first, bool flag)
+{
+	struct runstate_words r = {
+		.part = { (_Atomic uint64_t *)v->runstate[0], (_Atomic uint64_t *)v->runstate[1] },
+		.first = first / sizeof(uint64_t),
+	};
+	struct sched_snapshot now;
+
+	sched_snapshot(&v->sched, &now);
+	record_write(&r, now.state, now.since, now.state_ns, flag);
+}
+
+void runstate_update(struct vcpu *v)
+{
+	const struct sched_unit *u = &v->sched;
+	size_t first = runstate_len_load(v);
+	bool running = this_cpu()->chosen == u;
+	bool alone = v->domain->vcpu_count == 1;
+	/* Nobody but the vCPU itself reads it, so never during the change. */
+	bool flag = !alone && READ_ONCE(v->domain->runstate_flag) != 0;
+
+	if (first == 0 || (alone && !running)) {
+		return;
+	}
+	if (running && likely(first == RUNSTATE_SIZE)) {
+		/* Only this CPU, where it runs, changes its state and times. */
+		const struct runstate_words r = {
+			.part = { (_Atomic uint64_t *)v->runstate[0] }, .first = RUNSTATE_WORDS,
+		};
+
+		record_write(&r, SCHED_RUNNING, u->since, u->state_ns, flag);
+	} else {
+		runstate_write(v, first, flag);
+	}
 }
 
 /* --- wall clock -------------------------------------------------------------- */

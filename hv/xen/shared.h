@@ -28,7 +28,8 @@ MUST_CHECK int runstate_register(struct vcpu *caller, struct vcpu *v, uint64_t v
 
 /*
  * Write v's runstate record, if it has one: when it was switched in or out, by
- * the CPU that does it.
+ * the CPU that does it. That of a domain's only vCPU is left as it is while that is
+ * off its CPU, since nobody could read it.
  */
 void runstate_update(struct vcpu *v);
 

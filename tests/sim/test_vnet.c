@@ -405,6 +405,48 @@ static void test_polling(void **state)
 	(void)state;
 }
 
+/* Looks until polling, just begun, ends; the first `found` of them find something. */
+static unsigned int looks(struct tx_poll *p, unsigned int found)
+{
+	unsigned int n = 0;
+
+	do {
+		assert_true(tx_poll_looked(p, n < found, tx_poll_looks(p, VNET_POLL_EMPTY)) ==
+			    (n < found || !p->on));
+		n++;
+	} while (p->on);
+	return n;
+}
+
+/* Polling that found nothing has one look the next time, but for each eighth. */
+static void test_polling_in_vain(void **state)
+{
+	struct tx_poll p = { .on = false };
+
+	host_reset_cpus(1);
+	made(1500, VD_ALL);
+	host_load(up->d->vcpus[0]);
+	assert_true(sched_all_busy());
+	work_init(&p.work, NULL);
+	atomic_store(&p.work.queued, 1);	/* the looks are made here */
+	for (unsigned int i = 0; i < 2 * TX_POLL_TRY; i++) {
+		tx_poll_start(&p);
+		assert_int_equal(looks(&p, 0), i % TX_POLL_TRY == 0 ? VNET_POLL_EMPTY : 1);
+	}
+	tx_poll_start(&p);
+	assert_int_equal(looks(&p, 2), 2 + VNET_POLL_EMPTY);
+	/* It found something, and does so again. */
+	tx_poll_start(&p);
+	assert_int_equal(looks(&p, 0), VNET_POLL_EMPTY);
+	tx_poll_start(&p);
+	assert_int_equal(looks(&p, 0), 1);
+	/* A notification while it is on is for many frames. */
+	tx_poll_start(&p);
+	tx_poll_start(&p);
+	assert_int_equal(looks(&p, 0), VNET_POLL_EMPTY);
+	(void)state;
+}
+
 /* Took nothing for five seconds while there was something. */
 static void test_hang(void **state)
 {
@@ -865,6 +907,7 @@ int main(void)
 		T(test_both_ways), T(test_plain_driver), T(test_offloads_to),
 		T(test_offloads_from), T(test_gso_lies), T(test_odd_checksum),
 		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
+		T(test_polling_in_vain),
 		T(test_hang), T(test_not_open_is_not_hung), T(test_few_buffers),
 		T(test_failed_is_hung), T(test_registers), T(test_features),
 		T(test_bad_queues), T(test_rings_are_pinned), T(test_broken_rings),

@@ -438,11 +438,58 @@ static void test_stop_of_a_blocked_unit(void **state)
 {
 	machine(1, 1);
 	block(0);
+	/* The idle CPU keeps it loaded, and is told. */
+	assert_ptr_equal(this_cpu()->loaded, unit[0]);
 	sched_stop(unit[0]);
+	assert_false(sched_is_stopped(unit[0]));
+	host_run();
 	assert_true(sched_is_stopped(unit[0]));
+	assert_null(this_cpu()->loaded);
 	sched_wake(unit[0]);
 	host_run();
 	assert_int_equal(loaded(0), UNITS_MAX);
+}
+
+/* One that waits stays loaded while its CPU has nothing else to run, and no longer. */
+static void test_parked(void **state)
+{
+	machine(2, 2);
+	block(0);
+	assert_null(unit[0]->cpu->current);
+	assert_ptr_equal(unit[0]->cpu->loaded, unit[0]);
+	assert_true(unit[0]->on_cpu);
+	/* Woken from the other CPU it goes on where it is. */
+	host_cpu(unit[1]->cpu->id);
+	sched_wake(unit[0]);
+	host_run();
+	assert_ptr_equal(unit[0]->cpu->current, unit[0]);
+	/* Its CPU is wanted: the state is saved. */
+	block(0);
+	set(1, 256, 0, BIT(unit[0]->cpu->id));
+	host_run();
+	assert_false(unit[0]->on_cpu);
+	assert_ptr_equal(unit[0]->cpu->loaded, unit[1]);
+	/* Pinned elsewhere while it is parked: it goes there when it wakes. */
+	block(1);
+	set(1, 256, 0, UINT64_MAX & ~BIT(unit[1]->cpu->id));
+	sched_wake(unit[1]);
+	host_run();
+	assert_ptr_equal(unit[1]->cpu->current, unit[1]);
+	assert_null(unit[0]->cpu->loaded);
+}
+
+/* Paused while it is parked: it leaves, and comes back. */
+static void test_pause_of_a_parked_unit(void **state)
+{
+	machine(1, 1);
+	block(0);
+	sched_pause(unit[0]);
+	host_run();
+	assert_null(this_cpu()->loaded);
+	assert_false(unit[0]->on_cpu);
+	sched_unpause(unit[0]);
+	host_run();
+	assert_int_equal(loaded(0), 0);
 }
 
 static void test_stop_of_a_throttled_unit(void **state)
@@ -666,6 +713,8 @@ UNIT_MAIN(
 	UNIT_TEST(test_stop_of_a_running_unit),
 	UNIT_TEST(test_stop_of_a_waiting_unit),
 	UNIT_TEST(test_stop_of_a_blocked_unit),
+	UNIT_TEST(test_parked),
+	UNIT_TEST(test_pause_of_a_parked_unit),
 	UNIT_TEST(test_stop_of_a_throttled_unit),
 	UNIT_TEST(test_stop_then_start_at_once),
 	UNIT_TEST(test_pause),

@@ -97,13 +97,26 @@ static void test_runstate(void **state)
 	host_hypercall(d->vcpus[0], HC_SCHED_OP, SCHEDOP_BLOCK);
 	host_advance(7000000);
 	host_load(d->vcpus[0]);
-	runstate_update(d->vcpus[0]);
 	info = runstate_read(d, RAM_GPA + 64);
 	assert_int_equal(info.state, RUNSTATE_RUNNING);
 	assert_int_equal(info.time[RUNSTATE_BLOCKED], d->vcpus[0]->sched.state_ns[RUN_BLOCKED]);
 	assert_in_range(info.time[RUNSTATE_BLOCKED], 6000000, 8000000);
 	run = info.time[RUNSTATE_RUNNING];
 	assert_in_range(run, 4000000, 7000000);
+	assert_int_equal(info.entry_time, d->vcpus[0]->sched.since);
+}
+
+/* One vCPU may look at the record of another, which is off its CPU. */
+static void test_runstate_of_another(void **state)
+{
+	struct domain *d = guest_make(2);
+	struct runstate_info info;
+
+	assert_int_equal(run_register(d, 0, RAM_GPA + 64), 0);
+	host_hypercall(d->vcpus[0], HC_SCHED_OP, SCHEDOP_BLOCK);
+	host_run();
+	info = runstate_read(d, RAM_GPA + 64);
+	assert_int_equal(info.state, RUNSTATE_BLOCKED);
 	assert_int_equal(info.entry_time, d->vcpus[0]->sched.since);
 }
 
@@ -220,7 +233,8 @@ static void test_refused_and_faults(void **state)
 }
 
 UNIT_MAIN(UNIT_TEST(test_register_vcpu_info), UNIT_TEST(test_vcpu_info_arguments),
-	  UNIT_TEST(test_runstate), UNIT_TEST(test_runstate_over_a_page_end),
+	  UNIT_TEST(test_runstate), UNIT_TEST(test_runstate_of_another),
+	  UNIT_TEST(test_runstate_over_a_page_end),
 	  UNIT_TEST(test_runstate_arguments), UNIT_TEST(test_runstate_again),
 	  UNIT_TEST(test_update_flag), UNIT_TEST(test_wallclock),
 	  UNIT_TEST(test_refused_and_faults))

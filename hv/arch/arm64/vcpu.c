@@ -224,6 +224,19 @@ void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next)
 	}
 }
 
+void arch_vcpu_park(struct arch_vcpu *v)
+{
+	v->sys.cntv_ctl_el0 = sysreg_read(cntv_ctl_el0);
+	sysreg_write(cntv_ctl_el0, 0);
+	vgic_park();
+}
+
+void arch_vcpu_unpark(struct arch_vcpu *v)
+{
+	vgic_unpark(v);
+	sysreg_write(cntv_ctl_el0, v->sys.cntv_ctl_el0);
+}
+
 void arch_vcpu_upcall(struct arch_vcpu *v)
 {
 	vgic_inject(v, GUEST_IRQ_EVTCHN);

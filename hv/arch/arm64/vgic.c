@@ -93,6 +93,14 @@ static uint32_t bits_clear(_Atomic uint32_t *word, uint32_t bits)
 	return atomic_fetch_and_explicit(word, ~bits, memory_order_acq_rel);
 }
 
+/* The same for what is hardly ever set, and may be set again at any time. */
+static void bits_drop(_Atomic uint32_t *word, uint32_t bits)
+{
+	if (unlikely((bits_get(word) & bits) != 0)) {
+		bits_clear(word, bits);
+	}
+}
+
 static void mark_dirty(struct arch_vcpu *v)
 {
 	/* Pairs with the exchange in vgic_flush(). */
@@ -211,35 +219,36 @@ void vgic_vcpu_init(struct arch_vcpu *v)
 
 /* --- list registers -------------------------------------------------------- */
 
-/* List register i is free; its interrupt is not held by it any more. */
-static void lr_free(struct arch_vcpu *v, unsigned int i)
+/* List register i is free; its interrupt, in bank b, is not held by it any more. */
+static ALWAYS_INLINE void lr_free(struct vgic_vcpu *g, unsigned int i, struct vgic_bank *b)
 {
-	struct vgic_vcpu *g = &v->vgic;
-	unsigned int irq = g->lr_irq[i];
 	uint32_t mask = 1U << i;
 
 	g->lr_used &= ~mask;
 	g->lr_eoi &= ~mask;
 	g->lr_hw &= ~mask;
 	g->lr_latched &= ~mask;
-	bits_clear(&bank_of(v, irq)->in_lr, bit_of(irq));
+	bits_clear(&b->in_lr, bit_of(g->lr_irq[i]));
 }
 
-/* Somebody may have to deliver `irq` (again) after it left a list register. */
-static void irq_recheck(struct arch_vcpu *v, unsigned int irq)
+static NOINLINE void irq_pass_on(struct arch_vcpu *v, unsigned int irq)
 {
-	struct vgic_bank *b = bank_of(v, irq);
 	struct arch_vcpu *target = v;
 
-	if (((bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line)) &
-	     bit_of(irq)) == 0) {
-		return;
-	}
 	if (irq >= VGIC_BANK_SIZE) {
 		target = vgic_spi_target(v->domain, irq - VGIC_BANK_SIZE);
 	}
 	if (target != NULL) {
 		vgic_notify(target, v);
+	}
+}
+
+/* Somebody may have to deliver `irq` (again) after it left a list register. */
+static ALWAYS_INLINE void irq_recheck(struct arch_vcpu *v, unsigned int irq, struct vgic_bank *b)
+{
+	if (((bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line)) &
+	     bit_of(irq)) != 0) {
+		irq_pass_on(v, irq);
 	}
 }
 
@@ -253,10 +262,10 @@ static void lr_ended(struct arch_vcpu *v, unsigned int i)
 	if ((g->lr_hw & 1U << i) != 0 && irq < VGIC_BANK_SIZE) {
 		g->hw &= ~bit_of(irq);
 	}
-	bits_clear(&b->active, bit_of(irq));
-	bits_clear(&b->drop_active, bit_of(irq));
-	lr_free(v, i);
-	irq_recheck(v, irq);
+	bits_drop(&b->active, bit_of(irq));
+	bits_drop(&b->drop_active, bit_of(irq));
+	lr_free(g, i, b);
+	irq_recheck(v, irq, b);
 }
 
 static void hcr_set(struct vgic_vcpu *g, uint64_t hcr)
@@ -280,7 +289,7 @@ static void maintenance_clear(struct arch_vcpu *v)
 }
 
 /* Free the list registers that the guest is done with. */
-static void vgic_fold(struct arch_vcpu *v)
+static NOINLINE void vgic_fold(struct arch_vcpu *v)
 {
 	struct vgic_vcpu *g = &v->vgic;
 	uint64_t empty = ich_elrsr_read();
@@ -349,8 +358,8 @@ static void lr_pull(struct arch_vcpu *v, unsigned int i, uint64_t lr)
 			bits_clear(&b->drop_active, bit_of(irq));
 			/* All of it: ICH_LR_EOI alone would look ended. */
 			lr_set(i, 0);
-			lr_free(v, i);
-			irq_recheck(v, irq);
+			lr_free(g, i, b);
+			irq_recheck(v, irq, b);
 			return;
 		}
 		lr_set(i, lr & ~ICH_LR_PENDING);
@@ -388,6 +397,13 @@ void vgic_pull(struct arch_vcpu *v)
 }
 
 /* --- delivery -------------------------------------------------------------- */
+
+/* Interrupts of a bank that are pending, may be signalled or not, or active. */
+static uint32_t bank_any(const struct vgic_bank *b)
+{
+	return bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line) |
+	       bits_get(&b->active);
+}
 
 /* Interrupts of a bank that are pending and may be signalled. */
 static uint32_t bank_deliverable(struct vgic_domain *d, struct vgic_bank *b)
@@ -438,10 +454,9 @@ static void picks_scan(struct vgic_picks *p, struct arch_vcpu *v, unsigned int b
 	struct vgic_domain *d = &v->domain->vgic;
 	struct vgic_bank *b = bank_of(v, base);
 	uint32_t active = bits_get(&b->active);
-	uint32_t todo = bits_get(&b->pending) | bits_get(&b->hw_pending) | bits_get(&b->line) |
-			active;
+	uint32_t todo;
 
-	if (likely(todo == 0)) {
+	if (likely((bank_any(b) | active) == 0)) {
 		return;
 	}
 	todo = (bank_deliverable(d, b) | active) & ~bits_get(&b->in_lr);
@@ -477,7 +492,7 @@ static uint64_t lr_link(struct vgic_vcpu *g, unsigned int i, uint64_t lr, unsign
 }
 
 /* Put `irq` into the free list register i. False if there was no need. */
-static bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
+static ALWAYS_INLINE bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 {
 	struct vgic_vcpu *g = &v->vgic;
 	struct vgic_bank *b = bank_of(v, irq);
@@ -491,7 +506,7 @@ static bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 		return false;		/* another vCPU was faster */
 	}
 	/* A request to end it is for what was held before. */
-	bits_clear(&b->drop_active, bit);
+	bits_drop(&b->drop_active, bit);
 	if (irq >= VGIC_BANK_SIZE) {
 		atomic_store_explicit(&v->domain->vgic.holder[irq - VGIC_BANK_SIZE],
 				      (uint8_t)v->id, memory_order_relaxed);
@@ -517,7 +532,7 @@ static bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 			lr = lr_link(g, i, lr, g->hw_intid[irq]);
 		}
 	} else if (!is_line) {
-		lr_free(v, i);
+		lr_free(g, i, b);
 		return false;
 	}
 	lr_set(i, lr);
@@ -594,20 +609,13 @@ static void maintenance_set(struct vgic_vcpu *g, const struct vgic_picks *picks)
 	hcr_set(g, hcr);
 }
 
-static NOINLINE void vgic_flush(struct arch_vcpu *v)
+/* Choose what goes into the list registers that are free. */
+static NOINLINE void deliver_several(struct arch_vcpu *v)
 {
 	struct vgic_vcpu *g = &v->vgic;
 	struct vgic_picks picks;
-	uint32_t all = (uint32_t)BIT(lr_count) - 1;
-	uint32_t room;
+	uint32_t room = ((uint32_t)BIT(lr_count) - 1) & ~g->lr_used;
 
-	vgic_pull(v);
-	/* Acquire: pairs with mark_dirty(); what is set later marks it again. */
-	atomic_exchange_explicit(&g->dirty, 0, memory_order_acquire);
-	if (g->hw != 0) {
-		hw_release(g);
-	}
-	room = all & ~g->lr_used;
 	picks.count = 0;
 	picks.limit = bit_count(room);
 	picks.more = false;
@@ -628,6 +636,69 @@ static NOINLINE void vgic_flush(struct arch_vcpu *v)
 		lr_merge(v, bit_lowest(used));
 	}
 	maintenance_set(g, &picks);
+}
+
+/*
+ * The common case: nothing is active, and at most one interrupt waits. False
+ * if there may be more to it.
+ */
+static bool deliver_one(struct arch_vcpu *v)
+{
+	struct vgic_domain *d = &v->domain->vgic;
+	struct vgic_bank *b = NULL;
+	unsigned int irq = 0;
+	uint32_t todo;
+
+	if (bank_any(&v->vgic.bank) != 0) {
+		b = &v->vgic.bank;
+	}
+	for (unsigned int n = 0; n < d->spi_count; n += VGIC_BANK_SIZE) {
+		struct vgic_bank *spis = &d->spi[n / VGIC_BANK_SIZE];
+
+		if (unlikely(bank_any(spis) != 0)) {
+			if (b != NULL) {
+				return false;
+			}
+			b = spis;
+			irq = VGIC_BANK_SIZE + n;
+		}
+	}
+	if (b == NULL) {
+		return true;
+	}
+	todo = bank_deliverable(d, b) & ~bits_get(&b->in_lr);
+	if (bits_get(&b->active) != 0 || (todo & (todo - 1)) != 0) {
+		return false;
+	}
+	if (todo == 0) {
+		return true;
+	}
+	irq += bit_lowest(todo);
+	if (irq < VGIC_BANK_SIZE || vgic_spi_target(v->domain, irq - VGIC_BANK_SIZE) == v) {
+		(void)lr_fill(v, 0, irq);
+	}
+	/* Another vCPU may just have made it active, which lr_fill() saw. */
+	return (bits_get(&b->active) & todo) == 0;
+}
+
+static NOINLINE void vgic_flush(struct arch_vcpu *v)
+{
+	struct vgic_vcpu *g = &v->vgic;
+
+	if (g->lr_used != 0 || g->starved) {
+		vgic_pull(v);
+	}
+	/* Acquire: pairs with mark_dirty(); what is set later marks it again. */
+	atomic_exchange_explicit(&g->dirty, 0, memory_order_acquire);
+	if (g->hw != 0) {
+		hw_release(g);
+	}
+	if (g->lr_used != 0 || !deliver_one(v)) {
+		deliver_several(v);
+	} else {
+		g->starved = false;
+		hcr_set(g, ICH_HCR_EN);
+	}
 }
 
 void vgic_enter(struct arch_vcpu *v)
@@ -693,6 +764,16 @@ void vgic_save(struct arch_vcpu *v)
 	}
 	hw_set_active(g, false);
 	ich_hcr_write(0);
+}
+
+void vgic_park(void)
+{
+	ich_hcr_write(0);
+}
+
+void vgic_unpark(struct arch_vcpu *v)
+{
+	ich_hcr_write(v->vgic.hcr);
 }
 
 void vgic_vcpu_reset(struct arch_vcpu *v)

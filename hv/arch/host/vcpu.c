@@ -93,6 +93,9 @@ void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next)
 		host_fatal("switch from a vCPU that is not loaded on CPU %u", c->id);
 	}
 	if (prev != NULL) {
+		if (prev->parked) {
+			host_fatal("switch from a vCPU that is parked");
+		}
 		prev->loaded = false;
 	}
 	if (next != NULL) {
@@ -105,6 +108,22 @@ void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next)
 		next->loaded = true;
 	}
 	c->frame = next;
+}
+
+void arch_vcpu_park(struct arch_vcpu *v)
+{
+	if (this_cpu()->frame != v || v->parked) {
+		host_fatal("a vCPU is parked that is not loaded, or twice");
+	}
+	v->parked = true;
+}
+
+void arch_vcpu_unpark(struct arch_vcpu *v)
+{
+	if (this_cpu()->frame != v || !v->parked) {
+		host_fatal("a vCPU is unparked that is not parked");
+	}
+	v->parked = false;
 }
 
 /* What the tables say; false: nothing is mapped. */
@@ -169,7 +188,7 @@ int arch_guest_va(struct arch_vcpu *v, uint64_t va, bool write, hpa_t *out)
 	unsigned int attr;
 	hpa_t pa;
 
-	if (!v->loaded) {
+	if (!v->loaded || v->parked) {
 		host_fatal("guest addresses of a vCPU that is not loaded");
 	}
 	if (!tlb_translate(v->domain, va >> PAGE_SHIFT, &pa, &attr)) {

@@ -51,6 +51,13 @@ bool arch_vcpu_wake_pending(struct arch_vcpu *v, uint64_t *wake);
 void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next);
 
 /*
+ * The loaded vCPU waits, and its CPU sleeps with its registers loaded: nothing of it
+ * may interrupt the sleep. arch_vcpu_unpark() ends that; it comes before a switch.
+ */
+void arch_vcpu_park(struct arch_vcpu *v);
+void arch_vcpu_unpark(struct arch_vcpu *v);
+
+/*
  * Guest virtual address of the running vCPU to a machine address, as the
  * guest's kernel could access it. 0 or -EFAULT.
  */

@@ -175,6 +175,10 @@ void vgic_leave(struct arch_vcpu *v);
 void vgic_load(struct arch_vcpu *v);
 void vgic_save(struct arch_vcpu *v);
 
+/* The CPU sleeps with the vCPU loaded: no maintenance interrupts. The end of that. */
+void vgic_park(void);
+void vgic_unpark(struct arch_vcpu *v);
+
 /*
  * True if an interrupt waits that the CPU interface would signal, whatever
  * PSTATE.I is: it ends a wait for interrupt. On the vCPU's CPU or not loaded.

@@ -53,6 +53,7 @@ struct arch_vcpu {
 	uint64_t guest_timer;	/* arch_now() time, UINT64_MAX: off */
 
 	bool loaded;		/* between switch to and switch from it */
+	bool parked;		/* loaded, but its CPU sleeps */
 };
 
 #endif
