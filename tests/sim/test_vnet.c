@@ -261,7 +261,7 @@ static void test_gso_lies(void **state)
 	text[46] = 15 << 4;		/* longer than the frame */
 	nf_send_frame(a, text, 64, &s);
 	assert_int_equal(vd_poll(up), 0);
-	assert_int_equal(net_count(NET_DROP_RX_OFFLOAD), 8);
+	assert_int_equal(net_count(NET_DROP_MALFORMED), 8);
 	m.payload = 200;
 	a_send(&m, &s);
 	free(expect_up().data);
@@ -315,6 +315,14 @@ static void test_bad_headers(void **state)
 		assert_int_equal(nf_poll(a), 0);
 		assert_int_equal(net_count(NET_DROP_MALFORMED), i + 1);
 	}
+	/* .. and a TCP header shorter than one is. */
+	frame_write(text, &m);
+	text[46] = 4 << 4;
+	vd_send_frame(up, text, 3054, &(struct vd_send){ .header = {
+		.flags = VNET_HDR_CSUM, .csum_start = 34, .csum_offset = 16,
+		.gso_type = VNET_HDR_GSO_TCPV4, .gso_size = 1000 } });
+	assert_int_equal(nf_poll(a), 0);
+	assert_int_equal(net_count(NET_DROP_MALFORMED), ARRAY_SIZE(bad) + 1);
 	up_send_udp(1, 100);
 	expect_a();
 	/* Too short, and none at all. */
@@ -323,7 +331,7 @@ static void test_bad_headers(void **state)
 	vd_desc(up, VNET_TX, 0, VD_TX_GPA, 11, 0, 0);
 	vd_avail(up, VNET_TX, 0);
 	vd_kick(up, VNET_TX, 1);
-	assert_int_equal(net_count(NET_DROP_MALFORMED), ARRAY_SIZE(bad) + 1);
+	assert_int_equal(net_count(NET_DROP_MALFORMED), ARRAY_SIZE(bad) + 2);
 	assert_int_equal(vd_read(up, VMMIO_STATUS) & VIRTIO_NEEDS_RESET, 0);
 	(void)state;
 }
