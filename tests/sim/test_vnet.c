@@ -739,6 +739,30 @@ static void test_bad_addresses(void **state)
 	(void)state;
 }
 
+/* A page that is lent to its domain isn't its RAM: a frame from there is dropped, and counted. */
+static void test_lent_pages(void **state)
+{
+	struct p2m_loan loan = {
+		.gfn = GFN(HOST_GUEST_GFN + VD_PAGES + 16), .write = true,
+	};
+
+	made(1500, VD_ALL);
+	loan.pa = va_to_hpa(host_page(a->d, HOST_GUEST_GFN));
+	p2m_lend(&up->d->p2m, &loan, 1);
+	assert_int_equal(loan.err, 0);
+	vd_desc(up, VNET_TX, 0, gfn_to_gpa(loan.gfn).v, 200, 0, 0);
+	vd_avail(up, VNET_TX, 0);
+	vd_kick(up, VNET_TX, 1);
+	assert_int_equal(net_count(NET_DROP_TX_GRANT), 1);
+	assert_int_equal(up->d->stats.misuse, 1);
+	assert_int_equal(vd_read(up, VMMIO_STATUS) & VIRTIO_NEEDS_RESET, 0);
+	up_send_udp(1, 18);
+	expect_a();
+	p2m_take_back(&up->d->p2m, &loan, 1);
+	assert_int_equal(loan.err, 0);
+	(void)state;
+}
+
 /* For us to read, or empty, where we are to write. */
 static void test_bad_rx_buffers(void **state)
 {
@@ -847,7 +871,8 @@ int main(void)
 		T(test_bad_headers), T(test_interrupts), T(test_completions), T(test_polling),
 		T(test_hang), T(test_few_buffers), T(test_failed_is_hung), T(test_registers), T(test_features),
 		T(test_bad_queues), T(test_rings_are_pinned),
-		T(test_broken_rings), T(test_bad_addresses), T(test_bad_rx_buffers),
+		T(test_broken_rings), T(test_bad_addresses), T(test_lent_pages),
+		T(test_bad_rx_buffers),
 		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
 	};
 
