@@ -37,6 +37,7 @@ enum {
 	FIND_MS = 5000,		/* for devices to appear */
 	LOOKS = 10,		/* for disks, in a second .. */
 	LOOKS_S = 10,		/* .. so long; then one */
+	REPORTS = 10,		/* keys of a pair that may change */
 	SETTLE_MS = 4000,	/* all disks of the start are there */
 };
 
@@ -49,6 +50,7 @@ struct pair {
 	uint64_t in[2];
 	uint64_t out[2];
 	unsigned int stuck[2];	/* seconds in a row */
+	char told[REPORTS][24];	/* what XenStore has */
 };
 
 static struct pair pairs[NICS_MAX];
@@ -319,7 +321,23 @@ static uint64_t speed(const char *name)
 	return mbits > INT32_MAX ? 0 : mbits;
 }
 
-static void report(const struct pair *p)
+/* A write is two trips to the hypervisor and back: only of what is new. */
+static void tell(const char *path, char *told, const char *text)
+{
+	if (strcmp(told, text) != 0 && store_write(path, "%s", text)) {
+		strcpy(told, text);
+	}
+}
+
+static void tell_number(const char *path, char *told, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	tell(path, told, text);
+}
+
+static void report(struct pair *p)
 {
 	static const char *const counters[][2] = {
 		{ "rx-packets", "rx_packets" }, { "rx-bytes", "rx_bytes" },
@@ -327,24 +345,21 @@ static void report(const struct pair *p)
 		{ "tx-packets", "tx_packets" }, { "tx-bytes", "tx_bytes" },
 		{ "tx-errors", "tx_errors" }, { "tx-drops", "tx_dropped" },
 	};
+	enum { COUNTERS = sizeof(counters) / sizeof(counters[0]) };
 	char path[PATH_LEN];
 	int at = snprintf(path, sizeof(path), "data/uplink/%u/", p->vif.vif);
+	/* What XDP drops is counted elsewhere than the last of them. */
 	uint64_t drops = p->xdp ? link_xdp_drops(p->nic.name) : 0;
 
-	for (unsigned int i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+	for (unsigned int i = 0; i < COUNTERS; i++) {
 		strcpy(path + at, counters[i][0]);
-		store_write(path, "%llu",
-			    (unsigned long long)statistic(p->nic.name, counters[i][1]));
-	}
-	/* .. the last of which XDP counts elsewhere. */
-	if (drops > 0) {
-		store_write(path, "%llu", (unsigned long long)(
-			    statistic(p->nic.name, "tx_dropped") + drops));
+		tell_number(path, p->told[i], statistic(p->nic.name, counters[i][1]) +
+			    (i == COUNTERS - 1 ? drops : 0));
 	}
 	strcpy(path + at, "link");
-	store_write(path, "%s", carrier(p->nic.name) ? "up" : "down");
+	tell(path, p->told[COUNTERS], carrier(p->nic.name) ? "up" : "down");
 	strcpy(path + at, "speed");
-	store_write(path, "%llu", (unsigned long long)speed(p->nic.name));
+	tell_number(path, p->told[COUNTERS + 1], speed(p->nic.name));
 }
 
 static void report_once(const struct pair *p)

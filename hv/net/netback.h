@@ -42,7 +42,6 @@
 #define NETBACK_TX_NS		200000ULL	/* the rest is told after this */
 #define NETBACK_POLL_SLOTS	32U	/* polled: notified for this many */
 #define NETBACK_POLL_EMPTY	8U	/* looks in vain that end polling */
-#define NETBACK_MSS_MIN		8U	/* less is nobody's TCP */
 
 /*
  * Senders wait at most NETBACK_STALL_NS for a receiver to use

@@ -14,6 +14,7 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "net/eth.h"
+#include "net/offload.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
 
@@ -321,21 +322,21 @@ static enum step walk_one(struct netback_queue *q, struct net_batch *b, uint32_t
 	if (unlikely(c->total < ETH_HLEN)) {
 		return refuse(q, NET_DROP_RUNT);
 	}
-	if (unlikely(c->gso != NET_GSO_NONE && c->mss < NETBACK_MSS_MIN)) {
-		return refuse(q, NET_DROP_MALFORMED);
-	}
 	if (unlikely(frame_gather(q, &f) != 0)) {
 		atomic_fetch_add_explicit(&q->domain->stats.misuse, 1, memory_order_relaxed);
 		return refuse(q, NET_DROP_TX_GRANT);
 	}
 	frame_offload(c, &f);
+	if (f.gso != NET_GSO_NONE && !offload_gso_check(&f)) {
+		return refuse(q, NET_DROP_MALFORMED);
+	}
 	if (switch_input(b, &f) == NET_WAIT) {
 		q->counts[NET_TX_WAITS]++;
 		return STEP_WAIT;
 	}
 	q->counts[NET_TX_FRAMES]++;
 	q->counts[NET_TX_BYTES] += c->total;
-	q->counts[NET_TX_GSO] += c->gso != NET_GSO_NONE;
+	q->counts[NET_TX_GSO] += f.gso != NET_GSO_NONE;
 	chain_respond(q, NETIF_OKAY);
 	return STEP_DONE;
 }

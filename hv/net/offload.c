@@ -176,6 +176,26 @@ int offload_parse_gso(const struct net_frame *f, struct offload_headers *h, uint
 	return *header_len < h->l4 + TCP_HLEN || *header_len > h->l4 + h->l4_len ? -EINVAL : 0;
 }
 
+/* Apart from the way of frames without GSO. */
+NOINLINE bool offload_gso_check(struct net_frame *f)
+{
+	struct offload_headers h;
+	uint32_t header_len;
+	int err;
+
+	f->tagged = get_be16(f->head + ETH_TYPE_AT) == ETH_VLAN;
+	err = offload_parse_gso(f, &h, &header_len);
+	f->tagged = false;
+	if (err != 0 || f->mss < OFFLOAD_MSS_MIN) {
+		return false;
+	}
+	if (h.l4 + h.l4_len - header_len <= f->mss) {
+		f->gso = NET_GSO_NONE;
+		f->mss = 0;
+	}
+	return true;
+}
+
 static NOINLINE bool segments_fit(const struct net_frame *f, uint32_t most)
 {
 	struct offload_headers h;

@@ -15,6 +15,8 @@
 
 #include "net/frame.h"
 
+#define OFFLOAD_MSS_MIN	8U	/* less is nobody's TCP */
+
 /* Where a frame's headers are. */
 struct offload_headers {
 	uint32_t l3;		/* offset of the IP header */
@@ -34,6 +36,12 @@ MUST_CHECK int offload_parse(const struct net_frame *f, struct offload_headers *
  */
 MUST_CHECK int offload_parse_gso(const struct net_frame *f, struct offload_headers *h,
 				 uint32_t *header_len);
+
+/*
+ * Look whether a frame is what its sender says of GSO, before the switch takes its tag
+ * off: false if not. One that is no longer than a segment becomes one without GSO.
+ */
+MUST_CHECK bool offload_gso_check(struct net_frame *f);
 
 /*
  * Finish a NET_CSUM_BLANK frame's checksum; it becomes NET_CSUM_VALID.

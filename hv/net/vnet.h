@@ -39,7 +39,6 @@
 #define VNET_POLL_ENTRIES	32U	/* polled: notified for this many */
 #define VNET_POLL_EMPTY		3U	/* looks in vain that end polling */
 #define VNET_PIECES		64U	/* of the buffers of one frame */
-#define VNET_MSS_MIN		8U	/* less is nobody's TCP */
 
 struct vnet_piece {
 	uint8_t *data;

@@ -140,10 +140,7 @@ static enum net_verdict buffers_lack(struct vnet *n, uint16_t avail, uint16_t us
 
 /* --- copying ---------------------------------------------------------------------- */
 
-/*
- * What is known of the frame. False: its checksum isn't where it can be told of, or what
- * its sender said of GSO isn't so, which the driver might believe.
- */
+/* What is known of the frame. False: its checksum isn't where it can be told of. */
 static bool header_make(const struct vnet *n, const struct net_frame *f, struct vnet_header *h)
 {
 	struct offload_headers o;

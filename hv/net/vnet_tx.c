@@ -70,14 +70,14 @@ static int frame_gather(struct vnet *n, struct vring_chain *c, struct vnet_heade
 }
 
 /* Whether the header's checksum is where the switch expects it. */
-static bool csum_is_usual(const struct vnet_header *h, struct net_frame *f,
-			  struct offload_headers *o)
+static bool csum_is_usual(const struct vnet_header *h, struct net_frame *f)
 {
+	struct offload_headers o;
 	bool good;
 
 	f->tagged = get_be16(f->head + ETH_TYPE_AT) == ETH_VLAN;
-	good = offload_parse(f, o) == 0 && o->l4 == h->csum_start &&
-	       o->csum_at - o->l4 == h->csum_offset;
+	good = offload_parse(f, &o) == 0 && o.l4 == h->csum_start &&
+	       o.csum_at - o.l4 == h->csum_offset;
 	f->tagged = false;
 	return good;
 }
@@ -86,7 +86,6 @@ static bool csum_is_usual(const struct vnet_header *h, struct net_frame *f,
 static bool frame_offload(const struct vnet_header *h, struct net_frame *f)
 {
 	unsigned int gso = h->gso_type & ~VNET_HDR_GSO_ECN;
-	struct offload_headers o;
 
 	f->csum = h->flags & VNET_HDR_VALID ? NET_CSUM_VALID : NET_CSUM_NONE;
 	f->gso = NET_GSO_NONE;
@@ -96,7 +95,7 @@ static bool frame_offload(const struct vnet_header *h, struct net_frame *f)
 		return gso == VNET_HDR_GSO_NONE;
 	}
 	f->csum = NET_CSUM_BLANK;
-	if (!csum_is_usual(h, f, &o)) {
+	if (!csum_is_usual(h, f)) {
 		return gso == VNET_HDR_GSO_NONE &&
 		       offload_checksum_at(f, h->csum_start,
 					   (uint32_t)h->csum_start + h->csum_offset) == 0;
@@ -106,8 +105,7 @@ static bool frame_offload(const struct vnet_header *h, struct net_frame *f)
 	}
 	f->gso = gso == VNET_HDR_GSO_TCPV4 ? NET_GSO_TCPV4 : NET_GSO_TCPV6;
 	f->mss = h->gso_size;
-	return o.protocol == IP_TCP && f->mss >= VNET_MSS_MIN &&
-	       gso == (o.v6 ? VNET_HDR_GSO_TCPV6 : VNET_HDR_GSO_TCPV4);
+	return (gso == VNET_HDR_GSO_TCPV4 || gso == VNET_HDR_GSO_TCPV6) && offload_gso_check(f);
 }
 
 /* --- answers ---------------------------------------------------------------------- */

@@ -261,7 +261,7 @@ static void test_gso_lies(void **state)
 	text[46] = 15 << 4;		/* longer than the frame */
 	nf_send_frame(a, text, 64, &s);
 	assert_int_equal(vd_poll(up), 0);
-	assert_int_equal(net_count(NET_DROP_RX_OFFLOAD), 8);
+	assert_int_equal(net_count(NET_DROP_MALFORMED), 8);
 	m.payload = 200;
 	a_send(&m, &s);
 	free(expect_up().data);
@@ -315,6 +315,14 @@ static void test_bad_headers(void **state)
 		assert_int_equal(nf_poll(a), 0);
 		assert_int_equal(net_count(NET_DROP_MALFORMED), i + 1);
 	}
+	/* .. and a TCP header shorter than one is. */
+	frame_write(text, &m);
+	text[46] = 4 << 4;
+	vd_send_frame(up, text, 3054, &(struct vd_send){ .header = {
+		.flags = VNET_HDR_CSUM, .csum_start = 34, .csum_offset = 16,
+		.gso_type = VNET_HDR_GSO_TCPV4, .gso_size = 1000 } });
+	assert_int_equal(nf_poll(a), 0);
+	assert_int_equal(net_count(NET_DROP_MALFORMED), ARRAY_SIZE(bad) + 1);
 	up_send_udp(1, 100);
 	expect_a();
 	/* Too short, and none at all. */
@@ -323,7 +331,7 @@ static void test_bad_headers(void **state)
 	vd_desc(up, VNET_TX, 0, VD_TX_GPA, 11, 0, 0);
 	vd_avail(up, VNET_TX, 0);
 	vd_kick(up, VNET_TX, 1);
-	assert_int_equal(net_count(NET_DROP_MALFORMED), ARRAY_SIZE(bad) + 1);
+	assert_int_equal(net_count(NET_DROP_MALFORMED), ARRAY_SIZE(bad) + 2);
 	assert_int_equal(vd_read(up, VMMIO_STATUS) & VIRTIO_NEEDS_RESET, 0);
 	(void)state;
 }
@@ -801,6 +809,30 @@ static void test_bad_addresses(void **state)
 	(void)state;
 }
 
+/* A page that is lent to its domain isn't its RAM: a frame from there is dropped, and counted. */
+static void test_lent_pages(void **state)
+{
+	struct p2m_loan loan = {
+		.gfn = GFN(HOST_GUEST_GFN + VD_PAGES + 16), .write = true,
+	};
+
+	made(1500, VD_ALL);
+	loan.pa = va_to_hpa(host_page(a->d, HOST_GUEST_GFN));
+	p2m_lend(&up->d->p2m, &loan, 1);
+	assert_int_equal(loan.err, 0);
+	vd_desc(up, VNET_TX, 0, gfn_to_gpa(loan.gfn).v, 200, 0, 0);
+	vd_avail(up, VNET_TX, 0);
+	vd_kick(up, VNET_TX, 1);
+	assert_int_equal(net_count(NET_DROP_TX_GRANT), 1);
+	assert_int_equal(up->d->stats.misuse, 1);
+	assert_int_equal(vd_read(up, VMMIO_STATUS) & VIRTIO_NEEDS_RESET, 0);
+	up_send_udp(1, 18);
+	expect_a();
+	p2m_take_back(&up->d->p2m, &loan, 1);
+	assert_int_equal(loan.err, 0);
+	(void)state;
+}
+
 /* For us to read, or empty, where we are to write. */
 static void test_bad_rx_buffers(void **state)
 {
@@ -911,8 +943,8 @@ int main(void)
 		T(test_hang), T(test_not_open_is_not_hung), T(test_few_buffers),
 		T(test_failed_is_hung), T(test_registers), T(test_features),
 		T(test_bad_queues), T(test_rings_are_pinned), T(test_broken_rings),
-		T(test_bad_addresses), T(test_bad_rx_buffers), T(test_commands),
-		T(test_restarts), T(test_teardown), T(test_places),
+		T(test_bad_addresses), T(test_lent_pages), T(test_bad_rx_buffers),
+		T(test_commands), T(test_restarts), T(test_teardown), T(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
