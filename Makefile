@@ -21,10 +21,14 @@ Q := $(if $(filter 1,$(V)),,@)
 .PHONY: all
 all: $(BUILD)/arm64/microvisor.bin $(BUILD)/host/mvctl
 
+# Modules list their sources. Those that are cold are part of the core, but nothing that
+# comes often passes them: they are small rather than fast.
 core-y :=
+cold-y :=
 arm64-y :=
 host-y :=
 include $(sort $(wildcard hv/*/module.mk hv/arch/*/module.mk))
+core-y += $(cold-y)
 
 WARN := -Werror -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
 	-Wvla -Wundef -Wno-unused-parameter -Wno-missing-field-initializers
@@ -38,20 +42,22 @@ endif
 A64CC := $(CROSS)gcc
 A64 := $(BUILD)/arm64
 A64_FDT := $(BUILD)/deps/arm64
-A64FLAGS := $(COMMON) $(INCLUDE) -Ihv/arch/arm64/include -isystem $(A64_FDT)/include -O2 \
+A64FLAGS := $(COMMON) $(INCLUDE) -Ihv/arch/arm64/include -isystem $(A64_FDT)/include \
 	-ffreestanding -fno-pic -mgeneral-regs-only -mstrict-align -mno-outline-atomics \
 	-march=armv8-a -mcmodel=small -fno-asynchronous-unwind-tables -ffunction-sections \
 	-fstack-protector-strong -mstack-protector-guard=global -fno-builtin-printf
+A64OPT = $(if $(filter $(cold-y),$<),-Os,-O2)
 A64OBJ := $(patsubst %,$(A64)/%.o,$(core-y) $(arm64-y))
 
-# Flags are an input: a change of them rebuilds.
+# Flags are an input, and which files are cold: a change of them rebuilds.
 $(A64)/flags: FORCE
-	@mkdir -p $(@D); echo '$(A64CC) $(A64FLAGS)' | cmp -s - $@ || echo '$(A64CC) $(A64FLAGS)' >$@
+	@mkdir -p $(@D); echo '$(A64CC) $(A64FLAGS) $(cold-y)' >$@.new; \
+		if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(A64)/%.c.o: %.c $(A64)/flags | $(BUILD)/.setup
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC      $<")
-	$(Q)$(A64CC) $(A64FLAGS) -c -o $@ $<
+	$(Q)$(A64CC) $(A64FLAGS) $(A64OPT) -c -o $@ $<
 
 $(A64)/%.S.o: %.S $(A64)/flags $(A64)/asm-offsets.h | $(BUILD)/.setup
 	@mkdir -p $(@D)
