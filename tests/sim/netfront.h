@@ -255,7 +255,9 @@ static inline unsigned int nf_poll_queue(struct netfront *f, unsigned int n, uns
 
 	/* No more answers than buffers. */
 	assert_true(q->rx_prod - atomic_load(&q->rx->i.rsp_prod) <= NETIF_RING_SIZE);
-	while (q->rx_cons != atomic_load(&q->rx->i.rsp_prod) && budget-- > 0) {
+	/* Others may send all the time: no more than there is room for. */
+	while (q->rx_cons != atomic_load(&q->rx->i.rsp_prod) && budget-- > 0 &&
+	       f->frame_end - f->frame_first < NF_FRAMES) {
 		assert_true(atomic_load(&q->rx->i.rsp_prod) - q->rx_cons <= NETIF_RING_SIZE);
 		nf_receive(f, q);
 	}

@@ -609,6 +609,20 @@ static void check_invariants(void)
 			assert_ptr_equal(unit[i]->cpu->current, unit[i]);
 		}
 	}
+	/* Who doesn't run is loaded only where it waits and nobody else runs. */
+	for (unsigned int i = 0; i < units; i++) {
+		unsigned int on = 0;
+
+		for (unsigned int c = 0; c < cpu_count; c++) {
+			on += cpus[c].loaded == unit[i];
+		}
+		assert_int_equal(on, unit[i]->on_cpu ? 1 : 0);
+		assert_true(on == 0 || unit[i]->state == SCHED_RUNNING ||
+			    unit[i]->state == SCHED_BLOCKED);
+	}
+	for (unsigned int c = 0; c < cpu_count; c++) {
+		assert_true(cpus[c].current == NULL || cpus[c].current == cpus[c].loaded);
+	}
 	/* No CPU idles while a unit waits that may use it. */
 	for (unsigned int c = 0; c < cpu_count; c++) {
 		for (unsigned int i = 0; cpus[c].current == NULL && i < units; i++) {

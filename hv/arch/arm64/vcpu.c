@@ -226,6 +226,8 @@ void arch_vcpu_switch(struct arch_vcpu *prev, struct arch_vcpu *next)
 
 void arch_vcpu_park(struct arch_vcpu *v)
 {
+	/* One that is pending would end each sleep at once. */
+	serror_check(v);
 	v->sys.cntv_ctl_el0 = sysreg_read(cntv_ctl_el0);
 	sysreg_write(cntv_ctl_el0, 0);
 	vgic_park();

@@ -491,6 +491,19 @@ static uint64_t lr_link(struct vgic_vcpu *g, unsigned int i, uint64_t lr, unsign
 	return (lr & ~ICH_LR_EOI) | ICH_LR_HW | (uint64_t)pintid << ICH_LR_PINTID_SHIFT;
 }
 
+/*
+ * Whether `bit`, whose in_lr bit was just set, is active. The fence pairs with the one in
+ * bits_reg_write(): who ends it now and doesn't find it in_lr is seen here.
+ */
+static bool still_active(struct vgic_bank *b, uint32_t bit)
+{
+	if (likely((bits_get(&b->active) & bit) == 0)) {
+		return false;
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	return (bits_get(&b->active) & bit) != 0;
+}
+
 /* Put `irq` into the free list register i. False if there was no need. */
 static ALWAYS_INLINE bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned int irq)
 {
@@ -518,7 +531,7 @@ static ALWAYS_INLINE bool lr_fill(struct arch_vcpu *v, unsigned int i, unsigned 
 		g->lr_eoi |= mask;
 		lr |= ICH_LR_EOI;
 	}
-	if ((bits_get(&b->active) & bit) != 0) {
+	if (still_active(b, bit)) {
 		/* Pending as well: lr_merge() sees to it. */
 		lr_set(i, lr | ICH_LR_ACTIVE);
 		return true;

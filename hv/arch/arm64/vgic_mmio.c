@@ -177,7 +177,8 @@ static void bits_reg_write(struct vgic_bank *b, unsigned int reg, uint32_t bits)
 		break;
 	default:
 		bits_clear(&b->active, bits);
-		/* After `active`: see lr_fill(), which does the two in turn. */
+		/* After `active`: see lr_fill(), which does the two in turn. Either sees the other. */
+		atomic_thread_fence(memory_order_seq_cst);
 		bits_set(&b->drop_active, bits & bits_get(&b->in_lr));
 		break;
 	}
