@@ -263,6 +263,7 @@ static void make_runnable_locked(struct sched_unit *u, uint64_t now)
 	enqueue_locked(u, now);
 	if (u->on_cpu) {
 		/* Goes on there, or is announced when its state is saved. */
+		u->woke = true;
 		idle_mask &= ~BIT(u->cpu->id);
 		cpu_notify(u->cpu, CPU_RESCHED);
 	} else {
@@ -525,6 +526,7 @@ static void run_locked(struct cpu *c, struct sched_unit *u, uint64_t now)
 	u->charged = now;
 	u->cpu = c;
 	u->on_cpu = true;
+	u->woke = false;
 	arm_cap_locked(u, now);
 	c->slice_start = now;
 }
@@ -620,7 +622,7 @@ void sched_switched(struct sched_unit *prev)
 	spin_lock(&lock);
 	prev->on_cpu = false;
 	if (prev->state == SCHED_QUEUED) {
-		announce_locked(prev, arch_now(), false);
+		announce_locked(prev, arch_now(), prev->woke);
 	}
 	spin_unlock(&lock);
 }

@@ -36,6 +36,7 @@ struct sched_unit {
 	struct list node;		/* in the run queue */
 	enum sched_state state;
 	bool on_cpu;			/* its state is loaded on `cpu`, where it may be parked */
+	bool woke;			/* while it was parked, or its state was saved */
 	bool stop;			/* to be OFF when it leaves its CPU */
 	_Atomic bool wake_pending;	/* woken since it last looked */
 	bool paused;

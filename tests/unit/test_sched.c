@@ -478,6 +478,32 @@ static void test_parked(void **state)
 	assert_null(unit[0]->cpu->loaded);
 }
 
+/* Its CPU takes another unit that woke at the same time: it preempts elsewhere at once. */
+static void test_parked_wakes_beside_another(void **state)
+{
+	machine(2, 4);
+	set(0, 256, 0, BIT(1));
+	set(3, 256, 0, BIT(1));
+	set(1, 256, 0, BIT(0));
+	host_advance(50 * MS);
+	if (loaded(0) != 1) {
+		host_load(container_of(unit[1], struct vcpu, sched));
+	}
+	block(1);
+	host_advance(50 * MS);
+	assert_int_equal(loaded(0), 2);
+	block(2);
+	assert_ptr_equal(cpus[0].loaded, unit[2]);
+	host_advance(51 * MS);		/* not at a slice's end */
+	host_cpu(1);
+	sched_wake(unit[1]);
+	sched_wake(unit[2]);
+	host_cpu(0);
+	host_run();
+	assert_int_equal(loaded(0), 1);
+	assert_int_equal(loaded(1), 2);
+}
+
 /* Paused while it is parked: it leaves, and comes back. */
 static void test_pause_of_a_parked_unit(void **state)
 {
@@ -728,6 +754,7 @@ UNIT_MAIN(
 	UNIT_TEST(test_stop_of_a_waiting_unit),
 	UNIT_TEST(test_stop_of_a_blocked_unit),
 	UNIT_TEST(test_parked),
+	UNIT_TEST(test_parked_wakes_beside_another),
 	UNIT_TEST(test_pause_of_a_parked_unit),
 	UNIT_TEST(test_stop_of_a_throttled_unit),
 	UNIT_TEST(test_stop_then_start_at_once),
