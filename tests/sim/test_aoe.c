@@ -776,7 +776,7 @@ static void test_garbage(void **state)
 		}
 		memcpy(frame, aoe_port->port.config.mac, 6);
 		memcpy(frame + 6, at[0].port.config.mac, 6);
-		put_be16(frame + 12, AOE_ETHERTYPE);
+		put_be16(frame + 12, ETH_AOE);
 		if (i % 2 == 0 && len >= 36) {
 			frame[AOE_AT_VERFLAGS] = 0x18;
 			put_be16(frame + AOE_AT_MAJOR, 1);
@@ -944,7 +944,7 @@ static void test_vlan(void **state)
 	assert_int_equal(outsider.events, 0);
 	memcpy(frame, aoe_port->port.config.mac, 6);
 	memcpy(frame + 6, pc.mac, 6);
-	put_be16(frame + 12, AOE_ETHERTYPE);
+	put_be16(frame + 12, ETH_AOE);
 	frame[AOE_AT_VERFLAGS] = 0x18;
 	frame[AOE_AT_MAJOR + 1] = 1;
 	seen = port_count(&aoe_port->port, NET_RX_FRAMES);
