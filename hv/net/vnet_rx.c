@@ -52,21 +52,22 @@ void vnet_hang_timer(struct timer *t)
 	}
 }
 
-/* Is there a buffer? -EINVAL: the ring is broken; -ENOSPC. */
-static int buffer_look(struct vnet *n)
+static NOINLINE int buffers_look(struct vnet *n)
 {
 	uint16_t count;
-	int err;
+	int err = vring_avail(&n->rx, &count);
 
-	if (likely(n->rx.avail_next != n->rx.avail_seen)) {
-		return 0;
-	}
-	err = vring_avail(&n->rx, &count);
 	if (err != 0 || count == 0) {
 		return err != 0 ? err : -ENOSPC;
 	}
 	n->rx_posted = true;
 	return 0;
+}
+
+/* Is there a buffer? -EINVAL: the ring is broken; -ENOSPC. */
+static inline int buffer_there(struct vnet *n)
+{
+	return likely(n->rx.avail_next != n->rx.avail_seen) ? 0 : buffers_look(n);
 }
 
 /* buffer_take() of any chain. */
@@ -104,7 +105,7 @@ static NOINLINE int chain_take(struct vnet *n, uint32_t *want)
  */
 static int buffer_take(struct vnet *n, uint32_t *want)
 {
-	int err = buffer_look(n);
+	int err = buffer_there(n);
 	struct vnet_piece *p = &n->piece[n->pieces];
 	struct vring_part part;
 	uint16_t index;
@@ -208,7 +209,7 @@ static inline bool put_whole(struct vnet *n, struct vnet_header *h, const struct
 	struct vring_part p;
 	uint16_t index;
 
-	if (unlikely(buffer_look(n) != 0)) {
+	if (unlikely(buffer_there(n) != 0)) {
 		return false;
 	}
 	index = vring_peek(&n->rx);

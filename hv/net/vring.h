@@ -239,12 +239,12 @@ static inline bool vring_read(struct vring *r, uint16_t index, bool write, struc
 static inline void vring_give(struct vring *r, uint16_t head, uint32_t len)
 {
 	uint32_t at = 4 + 8 * (uint32_t)(r->used_next++ & (r->size - 1));
-	volatile uint32_t *element = vring_at(&r->used, at);
-
-	*element = head;
 	/* An element may lie over a page's end. */
-	element = vring_at(&r->used, at + 4);
-	*element = len;
+	volatile uint32_t *id = vring_at(&r->used, at);
+	volatile uint32_t *length = vring_at(&r->used, at + 4);
+
+	*id = head;
+	*length = len;
 }
 
 static inline void vring_publish(struct vring *r)
