@@ -51,7 +51,8 @@ static unsigned int frame_read(struct vnet *n, uint16_t index, struct vnet_heade
 	uint32_t most;
 	uint32_t len;
 
-	if (unlikely(!vring_read(&n->tx, index, false, &p) || p.len < sizeof(*h) + ETH_HLEN)) {
+	if (unlikely(!vring_read(&n->tx, index, false, &p) || p.len < sizeof(*h) + ETH_HLEN ||
+		     p.len > sizeof(*h) + NET_FRAME_MAX)) {
 		return 0;
 	}
 	memcpy(h, p.data, sizeof(*h));
@@ -86,7 +87,8 @@ static unsigned int frame_read(struct vnet *n, uint16_t index, struct vnet_heade
 
 /*
  * Take a chain that isn't usual: the descriptor that it begins with, how many there are, and
- * the frame as frame_read() has it. Errors of vring_take() and vring_piece(), or -E2BIG: more bytes or pieces than a frame has.
+ * the frame as frame_read() has it. Errors of vring_take() and vring_piece(), or -E2BIG: more
+ * bytes or pieces than a frame has.
  */
 static NOINLINE int frame_gather(struct vnet *n, uint16_t *index, unsigned int *parts,
 				 struct vnet_header *h, struct net_frame *f)

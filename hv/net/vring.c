@@ -137,6 +137,25 @@ static inline int memory_at(struct vring *r, uint64_t addr, bool write, uint8_t 
 	return 0;
 }
 
+/* Read the next descriptor of a chain that has more. -EINVAL: it can't be. */
+static int vring_next(struct vring *r, struct vring_chain *c)
+{
+	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
+	uint64_t addr = p[0];
+	uint64_t rest = p[1];		/* length, flags, next: one word */
+	uint16_t flags = (uint16_t)(rest >> 32);
+
+	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
+		return -EINVAL;
+	}
+	c->addr = addr;
+	c->len = (uint32_t)rest;
+	c->next = (uint16_t)(rest >> 48);
+	c->writable = (flags & VRING_DESC_WRITE) != 0;
+	c->more = (flags & VRING_DESC_NEXT) != 0;
+	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
+}
+
 int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
 		uint8_t **data, uint32_t *len)
 {
