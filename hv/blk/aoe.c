@@ -404,10 +404,9 @@ static bool info_same(const struct blk_info *a, const struct blk_info *b)
 
 static void identity_copy(struct aoe_target *t, const struct aoe_answer *a)
 {
-	struct aoe_data data;
+	struct frame_cursor data = aoe_data(a);
 
-	aoe_data_begin(&data, a);
-	aoe_data_copy(&data, t->own_data, sizeof(t->own_data));
+	frame_copy(&data, t->own_data, sizeof(t->own_data));
 }
 
 /* What the ATA device says that it is (ATA8-ACS, 7.16). */

@@ -17,7 +17,8 @@
  *
  * Locking: the target's lock (blk/target.h) guards everything in it. The table of targets
  * changes under blk_config_lock; look-ups take no lock. Frames are sent under
- * the target's lock; answers come under the sender's LOCK_NET_TX.
+ * the target's lock; answers come under the sender's LOCK_NET_TX, those of a batch in
+ * one hold of the target's lock, AOE_HOLD at most.
  * Invariants: a frame is in exactly one list: free, its path's `sent`,
  * `retry` or `drain`. It is in `writes` from its first copy until its range is
  * unlocked. A slot's frame is given out anew only when no copy that counts is
@@ -28,11 +29,11 @@
 
 #include "blk/target.h"
 #include "kern/timer.h"
+#include "net/frame_copy.h"
 #include "net/port.h"
 #include "net/switch.h"
 #include "vm/vmdesc.h"
 
-#define AOE_ETHERTYPE	0x88a2U
 #define AOE_VERSION	1U
 #define AOE_FLAG_REPLY	0x8U
 #define AOE_FLAG_ERROR	0x4U
@@ -89,6 +90,7 @@ enum aoe_command { AOE_ATA, AOE_CONFIG, AOE_MASK, AOE_RESERVE };
 #define AOE_SMALL	2U		/* sectors of a frame that any Ethernet takes */
 #define AOE_BUFFERS_MAX	128U		/* frames in flight */
 #define AOE_BUDGET	16U		/* frames sent by one piece of work */
+#define AOE_HOLD	16U		/* answers taken in one hold of the lock */
 
 #define AOE_RTO_FIRST	20000000ULL	/* before anything was measured */
 #define AOE_RTO_MIN	50000ULL
@@ -206,6 +208,7 @@ struct aoe_target {
 	enum aoe_state state;
 	bool closing;			/* nobody uses it */
 	bool gone;			/* out of the table */
+	unsigned int answers;		/* in this hold of the lock */
 	struct timer timer;
 	uint64_t timer_when;		/* UINT64_MAX: not set */
 
@@ -310,19 +313,19 @@ struct aoe_answer {
 	const uint8_t *head;
 	struct aoe_path *path;		/* NULL: an address that isn't known */
 	uint32_t tag;
+	uint64_t now;			/* when its batch began, or later */
 	bool error;
 	uint32_t data_len;		/* bytes behind the ATA header */
 };
-/* How far its data was copied. */
-struct aoe_data {
-	const uint8_t *at;
-	uint32_t left;			/* of this fragment */
-	const struct net_frag *next;
-};
-/* Its head_len is AOE_DATA at least. */
-void aoe_data_begin(struct aoe_data *d, const struct aoe_answer *a);
-/* Copy the next `len` bytes. They are there. */
-void aoe_data_copy(struct aoe_data *d, void *dst, uint32_t len);
+/* Where its data begins. There is some, and its head_len is AOE_DATA at least. */
+static inline struct frame_cursor aoe_data(const struct aoe_answer *a)
+{
+	const struct net_frame *f = a->f;
+
+	return f->head_len > AOE_DATA ?
+	       (struct frame_cursor){ f->head + AOE_DATA, f->head_len - AOE_DATA, f->frag } :
+	       (struct frame_cursor){ f->frag->data, f->frag->len, f->frag + 1 };
+}
 
 /* aoe.c: answers to own commands. */
 void aoe_config_answer(struct aoe_target *t, const struct aoe_answer *a);
@@ -335,7 +338,8 @@ void aoe_io_init(struct aoe_target *t);
 int aoe_submit(struct blk_target *t, struct blk_request *r);
 void aoe_cancel(struct blk_target *t, struct blk_request *r, int status);
 bool aoe_pump(struct blk_target *t);
-void aoe_ata_answer(struct aoe_target *t, const struct aoe_answer *a);
+/* `f` is the one of the tag's slot. */
+void aoe_ata_answer(struct aoe_target *t, struct aoe_frame *f, const struct aoe_answer *a);
 /* Time-outs and locks that end; the time when to look again. */
 uint64_t aoe_io_timer(struct aoe_target *t, uint64_t now);
 /* Nothing in flight counts any more: send it all again when the target is back. */

@@ -70,6 +70,15 @@ static void frame_take_back(struct aoe_target *t, struct aoe_frame *f)
 	list_remove(&f->node);
 }
 
+/* Copies of a write may be alive, or the network makes some itself. */
+static NOINLINE void frame_drain(struct aoe_target *t, struct aoe_frame *f)
+{
+	f->state = AOE_DRAINING;
+	f->until = f->answers == f->copies ? arch_now() + AOE_DUP_NS : f->sent + AOE_DRAIN_NS;
+	list_push_back(&t->drain, &f->node);
+	aoe_timer_by(t, f->until);
+}
+
 /*
  * Nobody waits for the frame any more. Its range stays locked while copies of
  * a write may be alive, and a little if the network makes copies itself.
@@ -78,19 +87,14 @@ static void frame_end(struct aoe_target *t, struct aoe_frame *f, uint64_t now)
 {
 	frame_take_back(t, f);
 	f->r = NULL;
-	if (list_empty(&f->write_node)) {
-		frame_rest(t, f);
-		return;
-	}
-	if (f->answers == f->copies && now >= t->dup_until) {
+	if (!list_empty(&f->write_node)) {
+		if (f->answers != f->copies || now < t->dup_until) {
+			frame_drain(t, f);
+			return;
+		}
 		list_remove(&f->write_node);
-		frame_rest(t, f);
-		return;
 	}
-	f->state = AOE_DRAINING;
-	f->until = f->answers == f->copies ? now + AOE_DUP_NS : f->sent + AOE_DRAIN_NS;
-	list_push_back(&t->drain, &f->node);
-	aoe_timer_by(t, f->until);
+	frame_rest(t, f);
 }
 
 static void frame_retry(struct aoe_target *t, struct aoe_frame *f)
@@ -470,7 +474,9 @@ static void transmit(struct aoe_target *t, struct burst *u, struct aoe_frame *f,
 	t->counts[AOE_RESENT] += f->copies > 0;
 	f->copies++;
 	f->path = p;
-	t->path_next = (unsigned int)(p - t->path) + 1;
+	if (t->only_path == NULL) {
+		t->path_next = (unsigned int)(p - t->path) + 1;
+	}
 	p->ask = false;
 	f->seq = p->seq++;
 	f->sent = u->now;
@@ -535,7 +541,6 @@ static void find_overtaken(struct aoe_target *t, struct aoe_path *p)
 		path_lost(p, f);
 		t->counts[AOE_FAST]++;
 		frame_retry(t, f);
-		work_queue(&t->base.work);
 	}
 }
 
@@ -571,13 +576,12 @@ static void take_data(struct aoe_frame *f, const struct aoe_answer *a)
 	const struct grant_piece *p = &f->r->piece[f->piece];
 	uint32_t left = f->chunk << BLK_SECTOR_SHIFT;
 	uint32_t skip = f->offset;
-	struct aoe_data data;
+	struct frame_cursor data = aoe_data(a);
 
-	aoe_data_begin(&data, a);
 	for (; left > 0; p++) {
 		uint32_t len = MIN(left, (uint32_t)p->len - skip);
 
-		aoe_data_copy(&data, (uint8_t *)p->page + p->offset + skip, len);
+		frame_copy(&data, (uint8_t *)p->page + p->offset + skip, len);
 		left -= len;
 		skip = 0;
 	}
@@ -647,11 +651,11 @@ static void learn(struct aoe_target *t, struct aoe_frame *f, unsigned int copy, 
 	}
 }
 
-void aoe_ata_answer(struct aoe_target *t, const struct aoe_answer *a)
+void aoe_ata_answer(struct aoe_target *t, struct aoe_frame *f, const struct aoe_answer *a)
 {
-	struct aoe_frame *f = &t->frame[a->tag & (AOE_SLOTS - 1)];
 	struct aoe_path *p = f->path;
-	uint64_t now = arch_now();
+	/* Another CPU may have sent it after the batch began. */
+	uint64_t now = MAX(a->now, f->sent);
 	unsigned int copy;
 	int error;
 
@@ -668,7 +672,6 @@ void aoe_ata_answer(struct aoe_target *t, const struct aoe_answer *a)
 		t->counts[AOE_LATE]++;
 		if (f->answers == f->copies && now >= t->dup_until) {
 			frame_free(t, f);
-			work_queue(&t->base.work);
 		}
 		return;
 	}
@@ -685,7 +688,6 @@ void aoe_ata_answer(struct aoe_target *t, const struct aoe_answer *a)
 	}
 	chunk_done(t, f, error, now);
 	find_overtaken(t, p);
-	work_queue(&t->base.work);
 }
 
 /* --- time --------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct head {
 };
 
 _Static_assert(sizeof(uint64_t) >= NET_HEAD_ROOM, "room for a tag");
+_Static_assert(AOE_DATA == NET_HEAD_AOE, "all but the data is private");
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
@@ -51,7 +52,7 @@ static void head_begin(struct head *h, const struct aoe_target *t, const uint8_t
 	memset(b, 0, AOE_FRAME_MIN);
 	memcpy(b, dst, ETH_ALEN);
 	memcpy(b + ETH_ALEN, aoe_port->port.config.mac, ETH_ALEN);
-	put_be16(b + ETH_TYPE_AT, AOE_ETHERTYPE);
+	put_be16(b + ETH_TYPE_AT, ETH_AOE);
 	b[AOE_AT_VERFLAGS] = AOE_VERSION << 4;
 	put_be16(b + AOE_AT_MAJOR, t->shelf);
 	b[AOE_AT_MINOR] = t->slot;
@@ -224,34 +225,6 @@ void aoe_send_reserve(struct aoe_target *t, struct aoe_path *p, bool reserve)
 
 /* --- in ------------------------------------------------------------------------- */
 
-void aoe_data_begin(struct aoe_data *d, const struct aoe_answer *a)
-{
-	d->next = a->f->frag;
-	d->at = a->head + AOE_DATA;
-	d->left = a->f->head_len - AOE_DATA;
-}
-
-void aoe_data_copy(struct aoe_data *d, void *dst, uint32_t len)
-{
-	uint8_t *out = dst;
-
-	while (len > 0) {
-		uint32_t n;
-
-		if (d->left == 0) {
-			d->at = d->next->data;
-			d->left = d->next->len;
-			d->next++;
-		}
-		n = MIN(len, d->left);
-		memcpy(out, d->at, n);
-		out += n;
-		len -= n;
-		d->at += n;
-		d->left -= n;
-	}
-}
-
 static struct aoe_path *path_find(struct aoe_target *t, uint64_t mac)
 {
 	if (likely(t->only_path != NULL)) {
@@ -265,15 +238,15 @@ static struct aoe_path *path_find(struct aoe_target *t, uint64_t mac)
 	return NULL;
 }
 
-static void answer(struct aoe_target *t, const struct net_frame *f)
+static void answer(struct aoe_target *t, const struct net_frame *f, uint64_t now)
 {
 	struct aoe_answer a = {
 		.f = f, .head = f->head, .path = path_find(t, mac_load(f->head + ETH_ALEN)),
-		.tag = get_be32(f->head + AOE_AT_TAG),
+		.tag = get_be32(f->head + AOE_AT_TAG), .now = now,
 		.error = (f->head[AOE_AT_VERFLAGS] & AOE_FLAG_ERROR) != 0,
 	};
 	enum aoe_command command = (enum aoe_command)f->head[AOE_AT_COMMAND];
-	bool is_own = (a.tag & (AOE_SLOTS - 1)) == AOE_FRAMES;
+	unsigned int slot = a.tag & (AOE_SLOTS - 1);
 
 	a.data_len = f->len > AOE_DATA ? f->len - AOE_DATA : 0;
 	if (command == AOE_CONFIG) {
@@ -281,48 +254,72 @@ static void answer(struct aoe_target *t, const struct net_frame *f)
 	} else if (a.path == NULL) {
 		/* Only who answered a query is believed. */
 		t->counts[AOE_STALE]++;
-	} else if (is_own) {
+	} else if (slot == AOE_FRAMES) {
 		aoe_own_answer(t, &a, command);
 	} else if (command == AOE_ATA) {
-		aoe_ata_answer(t, &a);
+		aoe_ata_answer(t, &t->frame[slot], &a);
 	} else {
 		t->counts[AOE_MALFORMED]++;
 	}
 }
 
+/* Have the target open in the batch; NULL: there is none. */
+static struct aoe_target *target_open(struct net_port *p, struct net_batch *b, uint16_t shelf,
+				      uint8_t slot)
+{
+	struct aoe_target *t;
+
+	/* The lock of an open destination is of a higher rank than ours, or ours. */
+	switch_flush(b);
+	t = aoe_find(shelf, slot);
+	if (t != NULL) {
+		spin_lock(&t->base.lock);
+		t->answers = 0;
+		b->out = p;
+		b->out_queue = t;
+	}
+	return t;
+}
+
 static enum net_verdict aoe_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,
 				    bool may_wait)
 {
+	uint16_t shelf = get_be16(f->head + AOE_AT_MAJOR);
+	uint8_t slot = f->head[AOE_AT_MINOR];
 	uint64_t *counts = port_counts();
-	struct aoe_target *t;
+	struct aoe_target *t = b->out_queue;
 
-	/* The lock of an open destination is of a higher rank than ours. */
-	switch_flush(b);
 	counts[NET_RX_FRAMES]++;
 	counts[NET_RX_BYTES] += f->len;
 	if (f->tagged || f->gso != NET_GSO_NONE || f->head_len < AOE_CONFIG_END ||
-	    get_be16(f->head + ETH_TYPE_AT) != AOE_ETHERTYPE ||
+	    get_be16(f->head + ETH_TYPE_AT) != ETH_AOE ||
 	    f->head[AOE_AT_VERFLAGS] >> 4 != AOE_VERSION ||
 	    (f->head[AOE_AT_VERFLAGS] & AOE_FLAG_REPLY) == 0) {
 		/* Other machines' queries, too. */
 		counts[NET_DROP_MALFORMED]++;
 		return NET_DROPPED;
 	}
-	t = aoe_find(get_be16(f->head + AOE_AT_MAJOR), f->head[AOE_AT_MINOR]);
-	if (t == NULL) {
+	if (b->out != p || t->shelf != shelf || t->slot != slot || t->answers == AOE_HOLD) {
+		t = target_open(p, b, shelf, slot);
+	}
+	if (unlikely(t == NULL)) {
 		counts[NET_DROP_NO_PORT]++;
 		return NET_DROPPED;
 	}
-	spin_lock(&t->base.lock);
-	answer(t, f);
-	spin_unlock(&t->base.lock);
+	t->answers++;
+	answer(t, f, batch_now(b));
 	return NET_SENT;
 }
 
 static void aoe_flush(struct net_batch *b)
 {
-	/* Nothing is left open. */
+	struct aoe_target *t = b->out_queue;
+
 	b->out = NULL;
+	b->out_queue = NULL;
+	/* There may be room to send, or something is done. */
+	work_queue(&t->base.work);
+	spin_unlock(&t->base.lock);
 }
 
 const struct net_port_ops aoe_port_ops = {

@@ -14,6 +14,7 @@
 #define ETH_IPV4	0x0800U
 #define ETH_VLAN	0x8100U
 #define ETH_IPV6	0x86ddU
+#define ETH_AOE		0x88a2U		/* ATA over Ethernet */
 #define ETH_MGMT	0x88b5U		/* the hypervisors' management protocol */
 
 #define VLAN_TAG_LEN	4U

@@ -17,6 +17,7 @@
 #include "lib/types.h"
 
 #define NET_HEAD_MAX	128U	/* private bytes */
+#define NET_HEAD_AOE	36U	/* .. of AoE frames: data is left in one piece */
 #define NET_HEAD_ROOM	4U	/* for a VLAN tag */
 #define NET_FRAG_MAX	21U	/* a guest's 20 pieces and one of the head */
 #define NET_FRAME_MAX	65535U

@@ -4,8 +4,6 @@
  */
 #include "net/switch.h"
 
-#include <arch/cpu.h>
-
 #include "kern/random.h"
 #include "lib/bytes.h"
 #include "mem/heap.h"
@@ -54,11 +52,10 @@ static uint32_t now_seconds(void)
 	return (uint32_t)(arch_now() / 1000000000U);
 }
 
-/* Of the batch: it is soon over. */
 static inline uint32_t batch_seconds(struct net_batch *b)
 {
 	if (b->seconds == 0) {
-		b->seconds = now_seconds();
+		b->seconds = (uint32_t)(batch_now(b) / 1000000000U);
 	}
 	return b->seconds;
 }
@@ -125,8 +122,8 @@ static inline enum net_verdict captured(struct net_port *p, const struct net_fra
 	return v;
 }
 
-static enum net_verdict egress(struct net_batch *b, struct net_port *p, struct net_frame *f,
-			       bool may_wait)
+static inline enum net_verdict egress(struct net_batch *b, struct net_port *p,
+				      struct net_frame *f, bool may_wait)
 {
 	if (likely(p->config.vlan == f->vlan)) {
 		return p->ops->deliver(p, b, f, may_wait);
@@ -135,11 +132,18 @@ static enum net_verdict egress(struct net_batch *b, struct net_port *p, struct n
 							drop(b, NET_DROP_VLAN);
 }
 
-static enum net_verdict deliver(struct net_batch *b, struct net_port *p, struct net_frame *f,
-				bool may_wait)
+static ALWAYS_INLINE enum net_verdict deliver_here(struct net_batch *b, struct net_port *p,
+						   struct net_frame *f, bool may_wait)
 {
 	b->deliveries++;
 	return captured(p, f, true, egress(b, p, f, may_wait));
+}
+
+/* Rare, or of many: deliver_here() is for one frame to one port. */
+static NOINLINE enum net_verdict deliver(struct net_batch *b, struct net_port *p,
+					 struct net_frame *f, bool may_wait)
+{
+	return deliver_here(b, p, f, may_wait);
 }
 
 /*
@@ -251,7 +255,7 @@ static enum net_verdict forward(struct net_batch *b, struct net_frame *f, uint64
 	if (unlikely(in->config.uplink && out->config.uplink)) {
 		return drop(b, NET_DROP_UPLINK);
 	}
-	return deliver(b, out, f, !in->config.uplink && !out->config.uplink);
+	return deliver_here(b, out, f, !in->config.uplink && !out->config.uplink);
 }
 
 static enum net_verdict input(struct net_batch *b, struct net_frame *f)

@@ -13,6 +13,8 @@
 #ifndef NET_SWITCH_H
 #define NET_SWITCH_H
 
+#include <arch/cpu.h>
+
 #include "net/fdb.h"
 #include "net/frame.h"
 #include "net/port.h"
@@ -33,7 +35,8 @@ struct net_batch {
 	struct net_cache *cache;
 	void *waiter;		/* the sender's queue, for net_port_ops */
 	unsigned int deliveries;	/* so far: the work that was done */
-	uint32_t seconds;	/* the time, once it was asked for */
+	uint32_t seconds;	/* the time, once it was asked for .. */
+	uint64_t now;		/* .. in ns */
 	/* The open destination, locked; NULL if there is none. */
 	struct net_port *out;
 	void *out_queue;
@@ -65,6 +68,15 @@ enum net_verdict switch_send(struct net_batch *b, struct net_frame *f, uint64_t 
 
 /* The next entry of the forwarding database, as fdb_next(). */
 bool switch_fdb_next(unsigned int *at, struct fdb_row *out);
+
+/* The time for all of a batch, which is soon over. */
+static inline uint64_t batch_now(struct net_batch *b)
+{
+	if (b->now == 0) {
+		b->now = arch_now();
+	}
+	return b->now;
+}
 
 /* Finish the open destination, if any. */
 static inline void switch_flush(struct net_batch *b)

@@ -52,27 +52,31 @@ void vnet_hang_timer(struct timer *t)
 	}
 }
 
-/*
- * One more buffer for what is left of `want` bytes: its pieces, and its entry in the
- * used ring, which isn't published. -EINVAL: the ring is broken; -EFAULT; -E2BIG: too
- * many pieces; -ENOSPC: there is none.
- */
-static int buffer_take(struct vnet *n, uint32_t *want)
+static NOINLINE int buffers_look(struct vnet *n)
+{
+	uint16_t count;
+	int err = vring_avail(&n->rx, &count);
+
+	if (err != 0 || count == 0) {
+		return err != 0 ? err : -ENOSPC;
+	}
+	n->rx_posted = true;
+	return 0;
+}
+
+/* Is there a buffer? -EINVAL: the ring is broken; -ENOSPC. */
+static inline int buffer_there(struct vnet *n)
+{
+	return likely(n->rx.avail_next != n->rx.avail_seen) ? 0 : buffers_look(n);
+}
+
+/* buffer_take() of any chain. */
+static NOINLINE int chain_take(struct vnet *n, uint32_t *want)
 {
 	struct vring_chain c;
 	uint32_t got = 0;
-	int err;
+	int err = vring_take(&n->rx, &c);
 
-	if (n->rx.avail_next == n->rx.avail_seen) {
-		uint16_t count;
-
-		err = vring_avail(&n->rx, &count);
-		if (err != 0 || count == 0) {
-			return err != 0 ? err : -ENOSPC;
-		}
-		n->rx_posted = true;
-	}
-	err = vring_take(&n->rx, &c);
 	while (err == 0 && got < *want) {
 		struct vnet_piece *p = &n->piece[n->pieces];
 
@@ -92,6 +96,35 @@ static int buffer_take(struct vnet *n, uint32_t *want)
 	vring_give(&n->rx, c.head, got);
 	*want -= got;
 	return got == 0 ? -EINVAL : 0;
+}
+
+/*
+ * One more buffer for what is left of `want` bytes: its pieces, and its entry in the
+ * used ring, which isn't published. -EINVAL: the ring is broken; -EFAULT; -E2BIG: too
+ * many pieces; -ENOSPC: there is none.
+ */
+static int buffer_take(struct vnet *n, uint32_t *want)
+{
+	int err = buffer_there(n);
+	struct vnet_piece *p = &n->piece[n->pieces];
+	struct vring_part part;
+	uint16_t index;
+
+	if (unlikely(err != 0)) {
+		return err;
+	}
+	index = vring_peek(&n->rx);
+	if (unlikely(n->pieces == VNET_PIECES || !vring_read(&n->rx, index, true, &part) ||
+		     part.len == 0 || (part.more && part.len < *want))) {
+		return chain_take(n, want);
+	}
+	vring_taken(&n->rx);
+	p->data = part.data;
+	p->len = MIN(part.len, *want);
+	n->pieces++;
+	vring_give(&n->rx, index, p->len);
+	*want -= p->len;
+	return 0;
 }
 
 /* Buffers for `len` bytes; how many, or an error of buffer_take(). */
@@ -168,6 +201,29 @@ static bool header_make(const struct vnet *n, const struct net_frame *f, struct 
 	return true;
 }
 
+/* The usual frame: into a buffer of one piece with room for all of it. False: that isn't it. */
+static inline bool put_whole(struct vnet *n, struct vnet_header *h, const struct net_frame *f)
+{
+	struct frame_cursor c = { .data = f->head, .left = f->head_len, .next = f->frag };
+	uint32_t len = (uint32_t)sizeof(*h) + f->len;
+	struct vring_part p;
+	uint16_t index;
+
+	if (unlikely(buffer_there(n) != 0)) {
+		return false;
+	}
+	index = vring_peek(&n->rx);
+	if (unlikely(!vring_read(&n->rx, index, true, &p)) || p.len < len) {
+		return false;
+	}
+	vring_taken(&n->rx);
+	h->buffers = 1;
+	memcpy(p.data, h, sizeof(*h));
+	frame_copy(&c, p.data + sizeof(*h), f->len);
+	vring_give(&n->rx, index, len);
+	return true;
+}
+
 static void pieces_fill(const struct vnet *n, const struct vnet_header *h,
 			const struct net_frame *f)
 {
@@ -185,29 +241,37 @@ static void pieces_fill(const struct vnet *n, const struct vnet_header *h,
 	}
 }
 
-/* Put a frame into the ring that the driver takes as it is. */
-static enum net_verdict put_frame(struct vnet *n, const struct net_frame *f)
+/* Any other. */
+static NOINLINE enum net_verdict put_pieces(struct vnet *n, struct vnet_header *h,
+					    const struct net_frame *f)
 {
 	uint16_t avail = n->rx.avail_next;
 	uint16_t used = n->rx.used_next;
+	int count = buffers_take(n, (uint32_t)sizeof(*h) + f->len);
+
+	if (unlikely(count < 0)) {
+		return buffers_lack(n, avail, used, count);
+	}
+	h->buffers = (uint16_t)count;
+	pieces_fill(n, h, f);
+	return NET_SENT;
+}
+
+/* Put a frame into the ring that the driver takes as it is. vnet_flush() counts the rest. */
+static enum net_verdict put_frame(struct vnet *n, const struct net_frame *f)
+{
+	uint64_t *counts = n->counts;
 	struct vnet_header h;
-	int count;
 
 	if (unlikely(!header_make(n, f, &h))) {
 		return count_drop(n, NET_DROP_RX_OFFLOAD);
 	}
-	count = buffers_take(n, sizeof(h) + f->len);
-	if (unlikely(count < 0)) {
-		return buffers_lack(n, avail, used, count);
+	if (unlikely(!put_whole(n, &h, f)) && put_pieces(n, &h, f) != NET_SENT) {
+		return NET_DROPPED;
 	}
-	h.buffers = (uint16_t)count;
-	pieces_fill(n, &h, f);
-	n->counts[NET_RX_FRAMES]++;
-	n->counts[NET_RX_BYTES] += f->len;
-	n->counts[NET_RX_SLOTS] += (unsigned int)count;
-	n->counts[NET_RX_GSO] += f->gso != NET_GSO_NONE;
-	n->counts[NET_RX_COPIES]++;
-	n->counts[NET_RX_COPIED_BYTES] += f->len;
+	counts[NET_RX_FRAMES]++;
+	counts[NET_RX_BYTES] += f->len;
+	counts[NET_RX_GSO] += f->gso != NET_GSO_NONE;
 	return NET_SENT;
 }
 
@@ -294,16 +358,21 @@ enum net_verdict vnet_deliver(struct net_port *p, struct net_batch *b, struct ne
 void vnet_flush(struct net_batch *b)
 {
 	struct vnet *n = b->out_queue;
+	uint64_t *counts = n->counts;
 
 	b->out = NULL;
 	b->out_queue = NULL;
 	if (n->rx.used_next != n->rx.used_told) {
+		counts[NET_RX_SLOTS] += (uint16_t)(n->rx.used_next - n->rx.used_told);
+		/* Each frame is copied, once. */
+		counts[NET_RX_COPIES] = counts[NET_RX_FRAMES];
+		counts[NET_RX_COPIED_BYTES] = counts[NET_RX_BYTES];
 		vring_publish(&n->rx);
 		if (vring_wants_irq(&n->rx)) {
-			n->counts[NET_RX_EVENTS]++;
+			counts[NET_RX_EVENTS]++;
 			virtio_raise(&n->dev, VMMIO_IRQ_RING);
 		} else {
-			n->counts[NET_RX_EVENTS_SAVED]++;
+			counts[NET_RX_EVENTS_SAVED]++;
 		}
 	}
 	spin_unlock(&n->rx_lock);

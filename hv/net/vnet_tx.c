@@ -16,6 +16,15 @@
 
 /* --- making a frame ------------------------------------------------------------- */
 
+/*
+ * How many bytes of a frame are private at most, of which the first ETH_HLEN are at `frame`: the
+ * guest's memory, which may say something else when they are copied.
+ */
+static inline uint32_t head_most(const uint8_t *frame)
+{
+	return get_be16(frame + ETH_TYPE_AT) == ETH_AOE ? NET_HEAD_AOE : NET_HEAD_MAX;
+}
+
 /* Take up to `want` bytes off the front of a piece. */
 static inline uint32_t take(uint8_t *to, uint32_t want, uint8_t **data, uint32_t *len)
 {
@@ -28,24 +37,81 @@ static inline uint32_t take(uint8_t *to, uint32_t want, uint8_t **data, uint32_t
 }
 
 /*
- * The header, then the frame: its first bytes into n->head, the rest by reference.
- * Errors of vring_piece(), or -E2BIG: more bytes or pieces than a frame has.
+ * Read the chain that begins with the descriptor `index`: the header, then the frame, its first
+ * bytes into n->head, the rest by reference. How many descriptors; 0: it isn't usual.
  */
-static int frame_gather(struct vnet *n, struct vring_chain *c, struct vnet_header *h,
-			struct net_frame *f)
+static unsigned int frame_read(struct vnet *n, uint16_t index, struct vnet_header *h,
+			       struct net_frame *f)
+{
+	uint8_t *head = (uint8_t *)n->head + 2 + NET_HEAD_ROOM;
+	unsigned int parts = 1;
+	unsigned int count = 0;
+	struct vring_part p;
+	uint32_t head_len;
+	uint32_t most;
+	uint32_t len;
+
+	if (unlikely(!vring_read(&n->tx, index, false, &p) || p.len < sizeof(*h) + ETH_HLEN ||
+		     p.len > sizeof(*h) + NET_FRAME_MAX)) {
+		return 0;
+	}
+	memcpy(h, p.data, sizeof(*h));
+	p.data += sizeof(*h);
+	p.len -= (uint32_t)sizeof(*h);
+	most = head_most(p.data);
+	len = p.len;
+	head_len = take(head, most, &p.data, &p.len);
+	for (;;) {
+		if (p.len > 0) {
+			n->frag[count++] = (struct net_frag){ .data = p.data, .len = p.len };
+		}
+		if (!p.more) {
+			break;
+		}
+		if (unlikely(++parts > VNET_FRAGS || !vring_read(&n->tx, p.next, false, &p) ||
+			     p.len > NET_FRAME_MAX)) {
+			return 0;
+		}
+		len += p.len;
+		if (head_len < most) {
+			head_len += take(head + head_len, most - head_len, &p.data, &p.len);
+		}
+	}
+	f->head = head;
+	f->head_len = head_len;
+	f->len = len;
+	f->frag = n->frag;
+	f->frag_count = count;
+	return len <= NET_FRAME_MAX ? parts : 0;
+}
+
+/*
+ * Take a chain that isn't usual: the descriptor that it begins with, how many there are, and
+ * the frame as frame_read() has it. Errors of vring_take() and vring_piece(), or -E2BIG: more
+ * bytes or pieces than a frame has.
+ */
+static NOINLINE int frame_gather(struct vnet *n, uint16_t *index, unsigned int *parts,
+				 struct vnet_header *h, struct net_frame *f)
 {
 	uint8_t *head = (uint8_t *)n->head + 2 + NET_HEAD_ROOM;
 	uint32_t room = sizeof(*h) + NET_FRAME_MAX;
 	uint32_t got = 0;		/* of the header */
 	uint32_t head_len = 0;
+	uint32_t most = NET_HEAD_MAX;
 	uint32_t count = 0;
+	struct vring_chain c;
 	uint8_t *data;
 	uint32_t len;
+	int err = vring_take(&n->tx, &c);
 
+	if (err != 0) {
+		return err;
+	}
+	*index = c.head;
 	do {
-		int err = vring_piece(&n->tx, c, false, room, &data, &len);
-
-		if (unlikely(err != 0)) {
+		err = vring_piece(&n->tx, &c, false, room, &data, &len);
+		*parts = n->tx.size - c.left;
+		if (err != 0) {
 			return err;
 		}
 		if (len == 0) {
@@ -53,20 +119,23 @@ static int frame_gather(struct vnet *n, struct vring_chain *c, struct vnet_heade
 		}
 		room -= len;
 		got += take((uint8_t *)h + got, sizeof(*h) - got, &data, &len);
-		head_len += take(head + head_len, NET_HEAD_MAX - head_len, &data, &len);
+		if (head_len == 0 && len >= ETH_HLEN) {
+			most = head_most(data);
+		}
+		head_len += take(head + head_len, most - head_len, &data, &len);
 		if (len > 0) {
 			if (count == VNET_FRAGS) {
 				return -E2BIG;
 			}
 			n->frag[count++] = (struct net_frag){ .data = data, .len = len };
 		}
-	} while (c->len != 0 || c->more);
+	} while (c.len != 0 || c.more);
 	f->head = head;
 	f->head_len = head_len;
 	f->len = NET_FRAME_MAX - room;
 	f->frag = n->frag;
 	f->frag_count = count;
-	return got == sizeof(*h) && (c->len == 0 || c->writable) ? 0 : -E2BIG;
+	return got == sizeof(*h) && (c.len == 0 || c.writable) ? 0 : -E2BIG;
 }
 
 /* Whether the header's checksum is where the switch expects it. */
@@ -160,29 +229,32 @@ static enum net_counter refusal(struct vnet *n, const struct net_frame *f, int e
 /* Take one frame off the ring. -EINVAL: the ring is broken. */
 static int walk_one(struct vnet *n, struct net_batch *b)
 {
+	uint64_t *counts = n->counts;
+	uint16_t index = vring_peek(&n->tx);
 	struct vnet_header h;
-	struct vring_chain c;
 	struct net_frame f;
-	int err = vring_take(&n->tx, &c);
+	unsigned int parts = frame_read(n, index, &h, &f);
+	int err = 0;
 
-	if (unlikely(err != 0)) {
-		return err;
-	}
-	err = frame_gather(n, &c, &h, &f);
-	if (unlikely(err == -EINVAL)) {
-		return err;
+	if (likely(parts != 0)) {
+		vring_taken(&n->tx);
+	} else {
+		err = frame_gather(n, &index, &parts, &h, &f);
+		if (err == -EINVAL) {
+			return err;
+		}
 	}
 	if (unlikely(err != 0 || f.len < ETH_HLEN || !frame_offload(&h, &f))) {
-		n->counts[refusal(n, &f, err)]++;
+		counts[refusal(n, &f, err)]++;
 	} else {
-		n->counts[NET_TX_FRAMES]++;
-		n->counts[NET_TX_BYTES] += f.len;
-		n->counts[NET_TX_GSO] += f.gso != NET_GSO_NONE;
+		counts[NET_TX_FRAMES]++;
+		counts[NET_TX_BYTES] += f.len;
+		counts[NET_TX_GSO] += f.gso != NET_GSO_NONE;
 		/* An uplink's frames wait for nobody. */
 		(void)switch_input(b, &f);
 	}
-	n->counts[NET_TX_SLOTS] += n->tx.size - c.left;
-	vring_give(&n->tx, c.head, 0);
+	counts[NET_TX_SLOTS] += parts;
+	vring_give(&n->tx, index, 0);
 	return 0;
 }
 

@@ -14,12 +14,23 @@ static void area_unpin(struct domain *d, struct vring_area *a)
 	}
 }
 
+static bool follow_each_other(const struct vring_area *a)
+{
+	for (unsigned int i = 1; i < a->pages; i++) {
+		if (a->page[i] != a->page[0] + i * PAGE_SIZE) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int area_pin(struct domain *d, struct vring_area *a, gpa_t at, uint32_t size)
 {
 	uint64_t first = at.v >> PAGE_SHIFT;
 	uint64_t last = (at.v + size - 1) >> PAGE_SHIFT;
 
 	a->pages = 0;
+	a->data = NULL;
 	a->offset = at.v & PAGE_MASK;
 	if (last < first) {
 		return -EINVAL;
@@ -34,7 +45,16 @@ static int area_pin(struct domain *d, struct vring_area *a, gpa_t at, uint32_t s
 		}
 		a->page[a->pages++] = page;
 	}
+	if (follow_each_other(a)) {
+		a->data = a->page[0] + a->offset;
+	}
 	return 0;
+}
+
+NOINLINE void *vring_at_page(const struct vring_area *a, uint32_t at)
+{
+	at += a->offset;
+	return a->page[at >> PAGE_SHIFT] + (at & PAGE_MASK);
 }
 
 int vring_open(struct vring *r, struct domain *d, const struct vring_config *c, bool event_idx)
@@ -84,8 +104,7 @@ void vring_close(struct vring *r)
 	}
 }
 
-/* Look where the driver's memory around `addr` is. */
-static NOINLINE int window_move(struct vring *r, uint64_t addr)
+int vring_window_move(struct vring *r, uint64_t addr)
 {
 	struct vring_window *w = &r->window;
 	struct p2m_block b;
@@ -107,7 +126,7 @@ static inline int memory_at(struct vring *r, uint64_t addr, bool write, uint8_t 
 {
 	const struct vring_window *w = &r->window;
 
-	if (addr - w->first >= w->size && unlikely(window_move(r, addr) != 0)) {
+	if (addr - w->first >= w->size && unlikely(vring_window_move(r, addr) != 0)) {
 		return -EFAULT;
 	}
 	if (unlikely((w->attr & vring_want(write)) != vring_want(write))) {
@@ -118,8 +137,27 @@ static inline int memory_at(struct vring *r, uint64_t addr, bool write, uint8_t 
 	return 0;
 }
 
-int vring_piece_slow(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
-		     uint8_t **data, uint32_t *len)
+/* Read the next descriptor of a chain that has more. -EINVAL: it can't be. */
+static int vring_next(struct vring *r, struct vring_chain *c)
+{
+	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
+	uint64_t addr = p[0];
+	uint64_t rest = p[1];		/* length, flags, next: one word */
+	uint16_t flags = (uint16_t)(rest >> 32);
+
+	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
+		return -EINVAL;
+	}
+	c->addr = addr;
+	c->len = (uint32_t)rest;
+	c->next = (uint16_t)(rest >> 48);
+	c->writable = (flags & VRING_DESC_WRITE) != 0;
+	c->more = (flags & VRING_DESC_NEXT) != 0;
+	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
+}
+
+int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
+		uint8_t **data, uint32_t *len)
 {
 	*len = 0;
 	while (c->len == 0) {

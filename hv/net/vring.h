@@ -24,6 +24,7 @@
 
 /* A piece of the driver's memory, whose pages lie anywhere in the machine. */
 struct vring_area {
+	uint8_t *data;			/* all of it, if they follow each other there */
 	uint32_t offset;		/* in the first page */
 	unsigned int pages;
 	uint8_t *page[VRING_AREA_PAGES];
@@ -90,10 +91,12 @@ static inline void vring_begin(struct vring *r)
 /* Let go of it; nothing happens if it isn't open. */
 void vring_close(struct vring *r);
 
+/* vring_at() of pages that don't follow each other. */
+void *vring_at_page(const struct vring_area *a, uint32_t at);
+
 static inline void *vring_at(const struct vring_area *a, uint32_t at)
 {
-	at += a->offset;
-	return a->page[at >> PAGE_SHIFT] + (at & PAGE_MASK);
+	return likely(a->data != NULL) ? a->data + at : vring_at_page(a, at);
 }
 
 static inline _Atomic uint16_t *vring_word(const struct vring_area *a, uint32_t at)
@@ -140,34 +143,11 @@ static inline int vring_take(struct vring *r, struct vring_chain *c)
 	return 0;
 }
 
-/* Read the next descriptor of a chain that has more. -EINVAL: it can't be. */
-static inline int vring_next(struct vring *r, struct vring_chain *c)
-{
-	const volatile uint64_t *p = vring_at(&r->desc, c->next * 16U);
-	uint64_t addr = p[0];
-	uint64_t rest = p[1];		/* length, flags, next: one word */
-	uint16_t flags = (uint16_t)(rest >> 32);
-
-	if (unlikely(c->left-- == 0 || (flags & VRING_DESC_INDIRECT) != 0)) {
-		return -EINVAL;
-	}
-	c->addr = addr;
-	c->len = (uint32_t)rest;
-	c->next = (uint16_t)(rest >> 48);
-	c->writable = (flags & VRING_DESC_WRITE) != 0;
-	c->more = (flags & VRING_DESC_NEXT) != 0;
-	return unlikely(c->more && c->next >= r->size) ? -EINVAL : 0;
-}
-
-/* What its RAM must be for that. */
+/* What the driver's RAM must be for us to write, or to read. */
 static inline unsigned int vring_want(bool write)
 {
 	return P2M_OWNED | S2_READ | (write ? S2_WRITE : 0);
 }
-
-/* vring_piece() where it isn't simple. */
-MUST_CHECK int vring_piece_slow(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
-				uint8_t **data, uint32_t *len);
 
 /*
  * The next piece of a chain that is for us to write, or to read, at most `max` bytes,
@@ -175,42 +155,77 @@ MUST_CHECK int vring_piece_slow(struct vring *r, struct vring_chain *c, bool wri
  * pieces; those to be read come first (2.7.4.2). -EINVAL: no such descriptor, a loop;
  * -EFAULT: not the domain's RAM. A chain is at an end after an error.
  */
-MUST_CHECK static inline int vring_piece(struct vring *r, struct vring_chain *c, bool write,
-					 uint32_t max, uint8_t **data, uint32_t *len)
+MUST_CHECK int vring_piece(struct vring *r, struct vring_chain *c, bool write, uint32_t max,
+			   uint8_t **data, uint32_t *len);
+
+/*
+ * The usual chain, without a struct vring_chain: its descriptors are read with vring_read(),
+ * then it's taken with vring_taken(). What doesn't fit is taken with vring_take() instead.
+ */
+struct vring_part {
+	uint8_t *data;
+	uint32_t len;
+	uint16_t next;			/* the descriptor that follows .. */
+	bool more;			/* .. if there is one */
+};
+
+/* The descriptor that the next entry begins with. The entry must be there. */
+static inline uint16_t vring_peek(const struct vring *r)
+{
+	uint32_t at = 4 + 2 * (uint32_t)(r->avail_next & (r->size - 1));
+
+	return atomic_load_explicit(vring_word(&r->avail, at), memory_order_relaxed);
+}
+
+static inline void vring_taken(struct vring *r)
+{
+	r->avail_next++;
+}
+
+/* Look where the driver's memory around `addr` is. -EFAULT: nowhere. */
+int vring_window_move(struct vring *r, uint64_t addr);
+
+/*
+ * Read a descriptor of a buffer that is for us to write, or to read. False: there is none of
+ * that number, it isn't usual, or not in one piece of the domain's RAM.
+ */
+static inline bool vring_read(struct vring *r, uint16_t index, bool write, struct vring_part *out)
 {
 	const struct vring_window *w = &r->window;
-	uint32_t n;
-	uint64_t at;
+	const volatile uint64_t *p;
+	uint64_t addr;
+	uint64_t rest;
+	uint16_t flags;
 
-	*len = 0;
-	if (c->len == 0 && c->more) {
-		int err = vring_next(r, c);
-
-		if (unlikely(err != 0)) {
-			return err;
-		}
+	if (unlikely(index >= r->size)) {
+		return false;
 	}
-	at = c->addr - w->first;
-	n = MIN(max, c->len);
-	if (unlikely(n == 0 || c->writable != write || at >= w->size || n > w->size - at ||
-		     (w->attr & vring_want(write)) != vring_want(write))) {
-		return vring_piece_slow(r, c, write, max, data, len);
+	p = vring_at(&r->desc, index * 16U);
+	addr = p[0];
+	rest = p[1];
+	flags = (uint16_t)(rest >> 32);
+	if (addr - w->first >= w->size && unlikely(vring_window_move(r, addr) != 0)) {
+		return false;
 	}
-	*data = w->data + at;
-	*len = n;
-	c->addr += n;
-	c->len -= n;
-	return 0;
+	out->data = w->data + (addr - w->first);
+	out->len = (uint32_t)rest;
+	out->next = (uint16_t)(rest >> 48);
+	out->more = (flags & VRING_DESC_NEXT) != 0;
+	return likely((flags & ~VRING_DESC_NEXT) == (write ? VRING_DESC_WRITE : 0) &&
+		      (uint32_t)rest <= w->size - (addr - w->first) &&
+		      (w->attr & vring_want(write)) == vring_want(write));
 }
 
 /* Give a chain back after `len` bytes were written to it. vring_publish() follows. */
 static inline void vring_give(struct vring *r, uint16_t head, uint32_t len)
 {
 	uint32_t at = 4 + 8 * (uint32_t)(r->used_next++ & (r->size - 1));
-
 	/* An element may lie over a page's end. */
-	*(volatile uint32_t *)vring_at(&r->used, at) = head;
-	*(volatile uint32_t *)vring_at(&r->used, at + 4) = len;
+	volatile uint32_t *id = vring_at(&r->used, at);
+	volatile uint32_t *length = vring_at(&r->used, at + 4);
+
+	*id = head;
+	*length = len;
 }
 
 static inline void vring_publish(struct vring *r)

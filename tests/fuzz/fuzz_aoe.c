@@ -102,7 +102,7 @@ static void step(struct input *in)
 		}
 		memcpy(frame, aoe_port->port.config.mac, 6);
 		memcpy(frame + 6, t->port.config.mac, 6);
-		put_be16(frame + 12, AOE_ETHERTYPE);
+		put_be16(frame + 12, ETH_AOE);
 		at_send(t, frame, len);
 		break;
 	}

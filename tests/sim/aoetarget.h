@@ -123,7 +123,16 @@ static inline void at_flush(struct net_batch *b)
 	b->out = NULL;
 }
 
-static inline void at_send(struct at_target *t, const uint8_t *data, uint32_t len)
+static inline void at_batch(struct net_batch *b, struct net_cache *cache, struct at_target *t)
+{
+	*cache = (struct net_cache){ 0 };
+	*b = (struct net_batch){
+		.in = &t->port, .counts = t->port.counts[0].n, .cache = cache,
+	};
+}
+
+/* One frame of a batch; switch_flush() follows. */
+static inline void at_send_one(struct net_batch *b, const uint8_t *data, uint32_t len)
 {
 	uint16_t head[(NET_HEAD_ROOM + NET_HEAD_MAX) / 2];
 	uint8_t *h = (uint8_t *)head + NET_HEAD_ROOM;
@@ -132,11 +141,18 @@ static inline void at_send(struct at_target *t, const uint8_t *data, uint32_t le
 		.head = h, .head_len = MIN(len, NET_HEAD_MAX), .len = len, .frag = &frag,
 		.frag_count = frag.len > 0,
 	};
-	struct net_cache cache = { 0 };
-	struct net_batch b = { .in = &t->port, .counts = t->port.counts[0].n, .cache = &cache };
 
 	memcpy(h, data, f.head_len);
-	(void)switch_input(&b, &f);
+	(void)switch_input(b, &f);
+}
+
+static inline void at_send(struct at_target *t, const uint8_t *data, uint32_t len)
+{
+	struct net_cache cache;
+	struct net_batch b;
+
+	at_batch(&b, &cache, t);
+	at_send_one(&b, data, len);
 	switch_flush(&b);
 }
 
@@ -275,10 +291,14 @@ static inline struct at_event *at_due(struct at_target *t)
 	return first;
 }
 
+/* Answers that are there come as one batch, as a driver domain sends them. */
 static inline void at_poll(struct at_target *t)
 {
+	struct net_cache cache;
+	struct net_batch b;
 	struct at_event *e;
 
+	at_batch(&b, &cache, t);
 	while ((e = at_due(t)) != NULL) {
 		struct at_event now = *e;
 
@@ -286,13 +306,14 @@ static inline void at_poll(struct at_target *t)
 		memmove(e, e + 1, (size_t)(&t->event[t->events] - e - 1) * sizeof(*e));
 		t->events--;
 		if (now.out) {
-			at_send(t, now.data, now.len);
+			at_send_one(&b, now.data, now.len);
 		} else {
 			at_execute(t, now.data, now.len);
 		}
 		free(now.data);
-		host_run();
 	}
+	switch_flush(&b);
+	host_run();
 }
 
 static inline void at_run(uint64_t ns)

@@ -776,7 +776,7 @@ static void test_garbage(void **state)
 		}
 		memcpy(frame, aoe_port->port.config.mac, 6);
 		memcpy(frame + 6, at[0].port.config.mac, 6);
-		put_be16(frame + 12, AOE_ETHERTYPE);
+		put_be16(frame + 12, ETH_AOE);
 		if (i % 2 == 0 && len >= 36) {
 			frame[AOE_AT_VERFLAGS] = 0x18;
 			put_be16(frame + AOE_AT_MAJOR, 1);
@@ -824,11 +824,38 @@ static void test_two_paths(void **state)
 	(void)state;
 }
 
+/* A batch with answers for two targets, more than are taken in one hold of a lock. */
+static void answer_both(unsigned int each)
+{
+	struct net_cache cache;
+	struct net_batch b;
+	uint8_t frame[60] = { 0 };
+	uint64_t stale[2] = { counter(0, AOE_STALE), counter(1, AOE_STALE) };
+
+	memcpy(frame, aoe_port->port.config.mac, 6);
+	memcpy(frame + 6, at[0].port.config.mac, 6);
+	put_be16(frame + ETH_TYPE_AT, ETH_AOE);
+	frame[AOE_AT_VERFLAGS] = AOE_VERSION << 4 | AOE_FLAG_REPLY;
+	frame[AOE_AT_MAJOR + 1] = 1;
+	at_batch(&b, &cache, &at[0]);
+	for (unsigned int i = 0; i < 2 * each; i++) {
+		/* In turn, then all of one. */
+		frame[AOE_AT_MINOR] = (uint8_t)(i < each ? i % 2 : i / (each / 2) % 2);
+		at_send_one(&b, frame, sizeof(frame));
+	}
+	switch_flush(&b);
+	host_run();
+	for (unsigned int n = 0; n < 2; n++) {
+		assert_int_equal(counter(n, AOE_STALE) - stale[n], each);
+	}
+}
+
 static void test_two_targets(void **state)
 {
 	struct blkfront *f = start(0, &linux_defaults);
 	struct blkfront *g = start(1, &linux_defaults);
 
+	answer_both(4 * AOE_HOLD);
 	expect_works(f, 0);
 	expect_works(g, 1);
 	at[0].down = true;
@@ -944,7 +971,7 @@ static void test_vlan(void **state)
 	assert_int_equal(outsider.events, 0);
 	memcpy(frame, aoe_port->port.config.mac, 6);
 	memcpy(frame + 6, pc.mac, 6);
-	put_be16(frame + 12, AOE_ETHERTYPE);
+	put_be16(frame + 12, ETH_AOE);
 	frame[AOE_AT_VERFLAGS] = 0x18;
 	frame[AOE_AT_MAJOR + 1] = 1;
 	seen = port_count(&aoe_port->port, NET_RX_FRAMES);
