@@ -346,6 +346,7 @@ static void report(struct pair *p)
 		{ "tx-errors", "tx_errors" }, { "tx-drops", "tx_dropped" },
 	};
 	enum { COUNTERS = sizeof(counters) / sizeof(counters[0]) };
+	_Static_assert(COUNTERS + 2 == REPORTS, "each key has its place in told");
 	char path[PATH_LEN];
 	int at = snprintf(path, sizeof(path), "data/uplink/%u/", p->vif.vif);
 	/* What XDP drops is counted elsewhere than the last of them. */

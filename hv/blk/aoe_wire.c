@@ -284,10 +284,10 @@ static struct aoe_target *target_open(struct net_port *p, struct net_batch *b, u
 static enum net_verdict aoe_deliver(struct net_port *p, struct net_batch *b, struct net_frame *f,
 				    bool may_wait)
 {
-	uint16_t shelf = get_be16(f->head + AOE_AT_MAJOR);
-	uint8_t slot = f->head[AOE_AT_MINOR];
 	uint64_t *counts = port_counts();
 	struct aoe_target *t = b->out_queue;
+	uint16_t shelf;
+	uint8_t slot;
 
 	counts[NET_RX_FRAMES]++;
 	counts[NET_RX_BYTES] += f->len;
@@ -299,6 +299,8 @@ static enum net_verdict aoe_deliver(struct net_port *p, struct net_batch *b, str
 		counts[NET_DROP_MALFORMED]++;
 		return NET_DROPPED;
 	}
+	shelf = get_be16(f->head + AOE_AT_MAJOR);
+	slot = f->head[AOE_AT_MINOR];
 	if (b->out != p || t->shelf != shelf || t->slot != slot || t->answers == AOE_HOLD) {
 		t = target_open(p, b, shelf, slot);
 	}

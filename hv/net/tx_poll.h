@@ -36,6 +36,15 @@ static inline void tx_poll_start(struct tx_poll *p)
 }
 
 /*
+ * How many looks in vain end polling: `most`, or one if it found nothing lately, as with
+ * one frame at a time that waits for an answer. Then all are tried now and then.
+ */
+static inline unsigned int tx_poll_looks(const struct tx_poll *p, unsigned int most)
+{
+	return p->found || p->vain % TX_POLL_TRY == 0 ? most : 1;
+}
+
+/*
  * The ring was looked at, by p->work. So many looks in vain end polling. True if it is
  * to be walked now: the walk that ends polling asks for notifications again.
  */
@@ -48,15 +57,6 @@ static inline bool tx_poll_looked(struct tx_poll *p, bool found, unsigned int mo
 		p->vain = p->found ? 0 : p->vain + 1;
 	}
 	return found || !p->on;
-}
-
-/*
- * How many looks in vain end polling: `most`, or one if it found nothing lately, as with
- * one frame at a time that waits for an answer. Then all are tried now and then.
- */
-static inline unsigned int tx_poll_looks(const struct tx_poll *p, unsigned int most)
-{
-	return p->found || p->vain % TX_POLL_TRY == 0 ? most : 1;
 }
 
 /* .. and walked if need be. */

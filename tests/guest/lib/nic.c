@@ -236,5 +236,5 @@ void rx_drain(struct nic *n)
 
 bool tx_done(struct nic *n)
 {
-	return WAIT_FOR(n->tx->h.rsp_prod == n->tx_prod, 1000000);
+	return WAIT_FOR(n->tx->h.rsp_prod == n->tx_prod, 100000);
 }

@@ -102,10 +102,7 @@ struct tx_request *tx_next(struct nic *n);
 void tx_slot(struct nic *n, uint16_t offset, uint16_t size, uint16_t flags);
 void tx_extra(struct nic *n, uint8_t type, uint8_t flags, uint16_t mss, uint8_t gso);
 void tx_push(struct nic *n);
-/*
- * All that was sent is answered within a second: a frame for who has no buffers waits for
- * a timer of 10 ms, which comes late in a machine that is emulated beside others.
- */
+/* All that was sent is answered within 100 ms. */
 bool tx_done(struct nic *n);
 
 /* An Ethernet frame with a number in it, in n's sending page. */
